@@ -1,0 +1,68 @@
+"""dualcell: run one Keras block and one PyTorch block, and see where they differ.
+
+In IPython or Jupyter: `%load_ext dualcell`, then `%%dual`. In plain Python:
+`compare`, `assert_close`, `tap` and the context manager `dual`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from dualcell.context import dual as dual
+    from dualcell.errors import DeviceError as DeviceError
+    from dualcell.errors import DualError as DualError
+    from dualcell.errors import DualMismatch as DualMismatch
+    from dualcell.errors import FrameworkError as FrameworkError
+    from dualcell.errors import OptionError as OptionError
+    from dualcell.result import DualResult as DualResult
+    from dualcell.result import last_result as last_result
+    from dualcell.session import assert_close as assert_close
+    from dualcell.session import compare as compare
+    from dualcell.taps import tap as tap
+
+_PUBLIC = {
+    "DeviceError": "errors",
+    "DualError": "errors",
+    "DualMismatch": "errors",
+    "DualResult": "result",
+    "FrameworkError": "errors",
+    "OptionError": "errors",
+    "assert_close": "session",
+    "compare": "session",
+    "dual": "context",
+    "last_result": "result",
+    "tap": "taps",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import dualcell` costs nothing."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'dualcell' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"dualcell.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext dualcell`."""
+    from dualcell.magic import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """`%unload_ext dualcell`."""
+    from dualcell.magic import unload
+
+    unload(ipython)

@@ -1,0 +1,222 @@
+"""The namespace after a block -> `Captures`: snapshots that later code cannot change."""
+
+from __future__ import annotations
+
+import types
+import weakref
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dualcell.errors import did_you_mean
+from dualcell.frameworks.base import ArrayFacts
+from dualcell.frameworks.registry import array_adapter, is_symbolic
+from dualcell.nested import holds_tensors, leaves
+from dualcell.requests import Request, free_names
+from dualcell.taps import Recorder
+from dualcell.tolerance import glob_matches
+
+OUT = "out"  # the row of the blocks' last expressions
+
+
+@dataclass(frozen=True)
+class Captured:
+    """One leaf of one side, or the reason there is none.
+
+    Attributes:
+        facts: shape, dtype and device; None if there is no tensor.
+        value: the snapshot, in its framework, on its device.
+        missing: why there is nothing to compare (`missing`).
+        unsupported: why what is there cannot be compared (`unsupported`).
+        symbolic: the value belongs to a graph that had not run.
+    """
+
+    facts: ArrayFacts | None = None
+    value: Any = None
+    missing: str = ""
+    unsupported: str = ""
+    symbolic: bool = False
+
+
+@dataclass(frozen=True)
+class Captures:
+    """Everything one side handed out: row name -> leaf, in order."""
+
+    rows: Mapping[str, Captured] = field(default_factory=dict)
+
+
+def capture(value: Any) -> list[tuple[str, Captured]]:
+    """Snapshot every leaf of a value.
+
+    Args:
+        value: a tensor, a number, or a nested structure of them.
+
+    Returns:
+        (path, leaf) pairs; the path of a bare tensor is empty.
+    """
+    return [(path, _snapshot(leaf)) for path, leaf in leaves(value)]
+
+
+def _snapshot(value: Any) -> Captured:
+    adapter = array_adapter(value)
+    if adapter is None:
+        return Captured(unsupported=f"{_what(value)} is not a tensor")
+    facts, reason = adapter.facts(value), adapter.why_not(value)
+    if reason:
+        return Captured(facts, unsupported=reason, symbolic=is_symbolic(value))
+    return Captured(facts, adapter.snapshot(value))
+
+
+def _what(value: Any) -> str:
+    """The kind of an object, with its article: `a keras.src...Dense`, `a function`."""
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}"
+    if isinstance(value, types.ModuleType):
+        return f"the module {value.__name__}"
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+# --- which names a block has bound ---
+
+
+class Watch:
+    """Notices which names of a namespace have been bound to another object."""
+
+    def __init__(self, namespace: Mapping[str, Any], names: Iterable[str]) -> None:
+        self._before = {name: _reference(namespace[name]) for name in names if name in namespace}
+
+    def changed(self, name: str, namespace: Mapping[str, Any]) -> bool:
+        """Whether `name` now holds another object than when the watch began."""
+        if name not in namespace:
+            return False
+        return name not in self._before or self._before[name]() is not namespace[name]
+
+
+def _reference(value: Any) -> Any:
+    """A weak reference where possible, so that watching keeps no large tensor alive."""
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        return lambda: value
+
+
+# --- one side ---
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is known about a side when its captures are taken.
+
+    Attributes:
+        index: 0 for left, 1 for right.
+        label: its name in sentences and in the table.
+        other_label: the other side's.
+        bound: names this block has bound.
+        foreign: names the other block binds.
+    """
+
+    index: int
+    label: str
+    other_label: str
+    bound: Collection[str]
+    foreign: Collection[str]
+
+
+def take(
+    side: Side, requests: Iterable[Request], automatic: Iterable[str],
+    namespace: Mapping[str, Any], recorder: Recorder, last: Mapping[str, Any],
+) -> Captures:  # fmt: skip
+    """Take one side's captures right after its block.
+
+    Args:
+        side: which side, and what it bound.
+        requests: captures the user asked for; evaluated now.
+        automatic: names to capture if they hold tensors; used without requests.
+        namespace: where expressions are evaluated; nothing is written to it.
+        recorder: what the taps handed out.
+        last: `{"value": ...}` if the block ended with an expression, else empty.
+    """
+    rows: dict[str, Captured] = {}
+    for request in requests:
+        rows |= _requested(request, side, namespace)
+    for name in automatic:
+        if name in side.bound and name in namespace and holds_tensors(namespace[name]):
+            rows |= {name + path: leaf for path, leaf in capture(namespace[name])}
+    rows = _tapped(recorder, rows)
+    if last and OUT not in rows and holds_tensors(last["value"]):
+        rows |= {OUT + path: leaf for path, leaf in capture(last["value"])}
+    return Captures(rows)
+
+
+def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> dict[str, Captured]:
+    expression = request.right if side.index else request.left
+    missing = _not_this_sides(expression, request.shared, side, namespace)
+    if missing:
+        return {request.row: Captured(missing=missing)}
+    try:
+        value = eval(expression.strip(), dict(namespace))  # noqa: S307 - the user's own expression
+    except Exception as error:  # whatever the user's expression raises becomes the row's reason
+        return {request.row: Captured(missing=_raised(expression, error, side))}
+    taken = {request.row + path: leaf for path, leaf in capture(value) if _selected(request.pattern, path)}
+    if not taken:
+        what = f"matches {request.pattern!r}" if request.pattern else "is a tensor"
+        return {request.row: Captured(missing=f"{side.label}: nothing in {expression!r} {what}")}
+    return taken
+
+
+def _selected(pattern: str, path: str) -> bool:
+    as_folders = path.replace("[", "/").replace(".", "/").replace("]", "").replace("'", "").lstrip("/")
+    return not pattern or glob_matches(pattern, as_folders)
+
+
+def _not_this_sides(expression: str, shared: bool, side: Side, namespace: Mapping[str, Any]) -> str:
+    """Why the expression would not give this side's own value; empty if it would."""
+    names = free_names(expression)
+    foreign = [n for n in names if n in side.foreign and n not in side.bound and not _is_tool(namespace.get(n))]
+    own = [name for name in names if name in side.bound]
+    if foreign:
+        return (
+            f"the {side.label} block does not bind {foreign[0]!r}; its value there is not its own "
+            f"(the {side.other_label} block binds it)"
+        )
+    if shared and not own:
+        return f"the {side.label} block does not bind {names[0] if names else expression!r}"
+    return ""
+
+
+def _is_tool(value: Any) -> bool:
+    """Whether a value is a function, class or module: shared helpers, not results."""
+    return isinstance(value, types.ModuleType | types.FunctionType | types.BuiltinFunctionType | type)
+
+
+def _raised(expression: str, error: Exception, side: Side) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return f"{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
+
+
+def _tapped(recorder: Recorder, rows: dict[str, Captured]) -> dict[str, Captured]:
+    """Add the taps' rows; symbolic calls (while a graph was built) count only if no other came."""
+    for name, calls in recorder.values.items():
+        concrete = [call for call in calls if not any(leaf.symbolic for _, leaf in call)]
+        for index, call in enumerate(concrete):
+            row = name if len(concrete) == 1 else f"{name}[{index}]"
+            rows |= {row + path: leaf for path, leaf in call}
+        if not concrete:
+            rows |= {name + path: _needs_eager(name, leaf) for path, leaf in calls[0]}
+    for name in recorder.compiled:
+        if name not in rows and f"{name}[0]" not in rows:
+            rows[name] = _needs_eager(name, Captured(unsupported="traced by torch.compile"))
+    return rows
+
+
+def _needs_eager(name: str, leaf: Captured) -> Captured:
+    reason = f"tap({name!r}) ran inside a compiled graph ({leaf.unsupported}); add --eager to run it eagerly"
+    return Captured(leaf.facts, unsupported=reason, symbolic=True)
+
+
+def unbound_hint(request: Request, names: Iterable[str]) -> str:
+    """`did you mean` for a capture that neither block binds."""
+    free = free_names(request.left)
+    return did_you_mean(free[0], names) if free else ""

@@ -1,0 +1,57 @@
+"""Every exception dualcell raises.
+
+```
+DualError
+├── OptionError      a wrong option, header or capture (also a ValueError)
+├── DeviceError      a device this machine lacks (also a RuntimeError)
+├── FrameworkError   a framework that is unknown or not installed (also an ImportError)
+└── DualMismatch     the comparison failed (also an AssertionError)
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class DualError(Exception):
+    """The base of every error dualcell raises."""
+
+
+class OptionError(DualError, ValueError):
+    """An option, a header or a capture that cannot be understood."""
+
+
+class DeviceError(DualError, RuntimeError):
+    """A device that this machine, or the framework on it, does not have."""
+
+
+class FrameworkError(DualError, ImportError):
+    """A framework that dualcell does not know or that is not installed."""
+
+
+class DualMismatch(DualError, AssertionError):
+    """The comparison failed; the text holds the whole table.
+
+    Attributes:
+        result: the `DualResult` that failed.
+    """
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence `did you mean 'x'?`, or an empty text when nothing is near.
+
+    Examples:
+        >>> did_you_mean("prob", ["probs", "dense"])
+        " Did you mean 'probs'?"
+        >>> did_you_mean("zebra", ["probs", "dense"])
+        ''
+    """
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

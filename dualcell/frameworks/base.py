@@ -1,0 +1,124 @@
+"""What dualcell asks of a framework: two small sets of verbs, both optional.
+
+An adapter is a module (or any object) with these names. `ArrayAdapter` answers for
+values of one type; `BlockAdapter` answers for blocks of one framework. They are two
+questions: Keras can run on torch, so a Keras block may hand over torch tensors.
+
+No verb writes to, moves or detaches what it was given.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualcell.options import Options
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """Shape, dtype and device of a tensor, in plain words.
+
+    Attributes:
+        shape: sizes of the axes; `()` for a 0-d tensor.
+        dtype: NumPy's name where NumPy has one, else the framework's (`bfloat16`).
+        device: `cpu`, `cuda:0`, `mps:0`; never a framework's own longer spelling.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+
+
+class ArrayAdapter(Protocol):
+    """Reads the arrays of one library."""
+
+    def owns(self, value: Any) -> bool:
+        """Whether `value` is an array of this library (of any kind, also unsupported)."""
+        ...
+
+    def why_not(self, value: Any) -> str:
+        """Empty if the array can be compared, else one sentence with the way out."""
+        ...
+
+    def facts(self, value: Any) -> ArrayFacts:
+        """Shape, dtype and device; no values are read."""
+        ...
+
+    def snapshot(self, value: Any) -> Any:
+        """The value as it is now: itself if it cannot change, a copy on its device if it can."""
+        ...
+
+    def to_numpy(self, value: Any) -> NDArray[Any]:
+        """The values on the host, in a dtype that holds them exactly (float32 for bfloat16)."""
+        ...
+
+
+class BlockAdapter(Protocol):
+    """Runs the blocks of one framework."""
+
+    def open(self) -> None:
+        """Import the framework; FrameworkError with the install command if it is not there."""
+        ...
+
+    def devices(self) -> tuple[str, ...]:
+        """Devices this framework can use now, `cpu` first; imports the framework."""
+        ...
+
+    def scope(self, options: Options) -> AbstractContextManager[None]:
+        """Set device, seed, default dtype and eager mode; put everything back on exit."""
+        ...
+
+    def describe(self) -> dict[str, str]:
+        """Versions and numerics settings for the header; `{}` if not imported."""
+        ...
+
+
+class HostArrays:
+    """The verbs that arrays in host memory share. Subclasses give `owns` and `array`."""
+
+    def array(self, value: Any) -> NDArray[Any]:
+        """The value as a NumPy array, without a copy where possible."""
+        raise NotImplementedError
+
+    def why_not(self, value: Any) -> str:
+        return why_not_numeric(self.array(value))
+
+    def facts(self, value: Any) -> ArrayFacts:
+        array = self.array(value)
+        return ArrayFacts(array.shape, array.dtype.name)
+
+    def snapshot(self, value: Any) -> Any:
+        return np.array(self.array(value), copy=True)
+
+    def to_numpy(self, value: Any) -> NDArray[Any]:
+        return widen(self.array(value))
+
+
+def why_not_numeric(array: NDArray[Any]) -> str:
+    """Empty for a numeric or boolean array, else why it cannot be compared."""
+    if isinstance(array, np.ma.MaskedArray):
+        return "a masked array: masked elements have no value to compare; pass .filled(value)"
+    if array.dtype.kind in "biufc" or is_extension(array.dtype):
+        return ""
+    if array.dtype.kind in "Mm":
+        return f"dtype {array.dtype} holds dates; pass .astype('int64')"
+    if array.dtype.names:
+        return "a structured array; name its fields, as in a['x'] ~ b"
+    return f"dtype {array.dtype} holds no numbers"
+
+
+def is_extension(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of ml_dtypes' (bfloat16, float8, int4, ...)."""
+    return dtype.kind in "Vf" and dtype.type.__module__.startswith("ml_dtypes")
+
+
+def widen(array: NDArray[Any]) -> NDArray[Any]:
+    """ml_dtypes arrays in a NumPy dtype that holds every value; others as they are."""
+    if not is_extension(array.dtype):
+        return array
+    return array.astype(np.int8 if "int" in array.dtype.name else np.float32)

@@ -1,0 +1,90 @@
+"""JAX arrays, and blocks of JAX code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from dualcell.frameworks.base import ArrayFacts, widen
+from dualcell.frameworks.numpy import host_seed
+from dualcell.options import Options
+
+
+class JaxArrays:
+    """`jax.Array`, which cannot change, and tracers, which have no values."""
+
+    def owns(self, value: Any) -> bool:
+        return isinstance(value, jax.Array)
+
+    def symbolic(self, value: Any) -> bool:
+        return isinstance(value, jax.core.Tracer)
+
+    def why_not(self, value: Any) -> str:
+        if self.symbolic(value):
+            return "a tracer, inside jax.jit, jax.grad or jax.vmap, has no values"
+        if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+            return "random keys; pass jax.random.key_data(key)"
+        if value.is_deleted():
+            return "a deleted (donated) array has no values"
+        if not value.is_fully_addressable:
+            return "an array spread over several hosts; gather it first"
+        return ""
+
+    def facts(self, value: Any) -> ArrayFacts:
+        device = "" if self.symbolic(value) else ",".join(sorted(_name(d) for d in value.devices()))
+        return ArrayFacts(tuple(value.shape), str(value.dtype), device)
+
+    def snapshot(self, value: Any) -> Any:
+        """The array itself: it cannot change (it can be donated, which is then said)."""
+        return value
+
+    def to_numpy(self, value: Any) -> NDArray[Any]:
+        return widen(np.asarray(value))
+
+
+def _name(device: Any) -> str:
+    kind = {"gpu": "cuda", "rocm": "cuda"}.get(device.platform, device.platform)
+    return kind if kind == "cpu" else f"{kind}:{device.id}"
+
+
+class JaxBlocks:
+    """Blocks of JAX code. JAX has explicit keys, so a seed reaches Python and NumPy only."""
+
+    dtypes = ("float32", "float64")
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu", *(_name(device) for device in jax.devices() if device.platform != "cpu"))
+
+    @contextmanager
+    def scope(self, options: Options) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(host_seed(options.seed))
+            if options.device != "auto":
+                stack.enter_context(jax.default_device(_device(options.device)))
+            if options.dtype is not None:
+                stack.callback(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64)
+                jax.config.update("jax_enable_x64", options.dtype == "float64")
+            if options.eager:
+                stack.enter_context(jax.disable_jit())
+            yield
+
+    def wait(self) -> None:
+        jax.effects_barrier()
+
+    def describe(self) -> dict[str, str]:
+        return {"jax": jax.__version__, "dtype": "float64" if jax.config.jax_enable_x64 else "float32"}
+
+
+def _device(name: str) -> Any:
+    if name == "cpu":
+        return jax.devices("cpu")[0]
+    return next(device for device in jax.devices() if _name(device) == name)
+
+
+arrays = JaxArrays()
+blocks = JaxBlocks()

@@ -1,0 +1,67 @@
+"""NumPy arrays and scalars, and blocks that use NumPy alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualcell.frameworks.base import HostArrays
+from dualcell.options import Options
+
+
+class NumpyArrays(HostArrays):
+    """NumPy arrays and NumPy scalars."""
+
+    def owns(self, value: Any) -> bool:
+        return isinstance(value, np.ndarray | np.generic)
+
+    def array(self, value: Any) -> NDArray[Any]:
+        return np.asanyarray(value)
+
+    def snapshot(self, value: Any) -> Any:
+        """A masked or structured array is kept as it is."""
+        return value if self.why_not(value) else super().snapshot(value)
+
+
+class NumpyBlocks:
+    """Blocks of NumPy code."""
+
+    def open(self) -> None:
+        pass
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
+
+    @contextmanager
+    def scope(self, options: Options) -> Iterator[None]:
+        """NumPy has no device and no default float type to set."""
+        with host_seed(options.seed):
+            yield
+
+    def describe(self) -> dict[str, str]:
+        return {"numpy": np.__version__}
+
+
+@contextmanager
+def host_seed(seed: int | None) -> Iterator[None]:
+    """Seed Python's and NumPy's generators; put their states back on exit."""
+    if seed is None:
+        yield
+        return
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+arrays = NumpyArrays()
+blocks = NumpyBlocks()

@@ -1,0 +1,147 @@
+"""Which adapter answers for a value, and which for a block.
+
+An adapter is opened only when its library is already imported: whoever holds a
+tensor of it must have imported it. Third parties add rows through the entry-point
+group `dualcell.frameworks`: the name is the library's module, the object a module
+with `arrays`, `blocks` or both (`dualcell.frameworks.base`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Collection
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any
+
+from dualcell.errors import FrameworkError, did_you_mean
+from dualcell.frameworks.base import ArrayAdapter, BlockAdapter
+
+# library module -> our adapter; the first that owns a value answers for it
+ADAPTERS = {
+    "builtins": "dualcell.frameworks.python",
+    "numpy": "dualcell.frameworks.numpy",
+    "torch": "dualcell.frameworks.torch",
+    "tf_keras": "dualcell.frameworks.tf_keras",
+    "tensorflow": "dualcell.frameworks.tensorflow",
+    "jax": "dualcell.frameworks.jax",
+    "keras": "dualcell.frameworks.keras",
+    "pandas": "dualcell.frameworks.pandas",
+}
+
+# what a header may say -> the library it means
+SPELLINGS = {
+    "keras": "keras",
+    "torch": "torch",
+    "pytorch": "torch",
+    "tensorflow": "tensorflow",
+    "tf": "tensorflow",
+    "tf_keras": "tf_keras",
+    "jax": "jax",
+    "numpy": "numpy",
+    "mxnet": "mxnet",
+}
+
+INSTALL = {
+    "torch": "pip install torch",
+    "keras": "pip install keras tensorflow",
+    "tf_keras": "pip install tf-keras tensorflow",
+    "tensorflow": "pip install tensorflow",
+    "jax": "pip install jax",
+}
+
+_by_type: dict[type, ArrayAdapter] = {}
+
+
+def framework_named(word: str) -> str:
+    """The library a header means by `word`.
+
+    Raises:
+        FrameworkError: the word is no framework dualcell knows.
+
+    Examples:
+        >>> framework_named("pytorch"), framework_named("TF")
+        ('torch', 'tensorflow')
+    """
+    known = SPELLINGS | {name: name for name in _third_party()}
+    if word.lower() not in known:
+        raise FrameworkError(
+            f"Unknown framework {word!r}.{did_you_mean(word.lower(), known)} dualcell knows: {', '.join(known)}."
+        )
+    return known[word.lower()]
+
+
+def array_adapter(value: Any) -> ArrayAdapter | None:
+    """The adapter that reads `value`, or None if it is no tensor of a loaded library."""
+    kind = type(value)
+    if kind not in _by_type:
+        found = next((adapter for adapter in _loaded_arrays() if adapter.owns(value)), None)
+        if found is None:
+            return None
+        _by_type[kind] = found
+    return _by_type[kind]
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether `value` stands for a tensor in a graph that has not run yet."""
+    adapter = array_adapter(value)
+    return adapter is not None and bool(getattr(adapter, "symbolic", lambda _: False)(value))
+
+
+def block_adapter(framework: str) -> BlockAdapter:
+    """The adapter that runs blocks of `framework`; imports the framework.
+
+    Raises:
+        FrameworkError: it is not installed (with the command that installs it), it is
+            broken, or dualcell has no adapter for it.
+    """
+    if framework not in ADAPTERS and framework not in _third_party():
+        raise FrameworkError(
+            f"dualcell has no adapter for {framework} blocks. A package can bring one through "
+            f"the entry-point group 'dualcell.frameworks'."
+        )
+    if not is_installed(framework):
+        command = INSTALL.get(framework, f"pip install {framework}")
+        raise FrameworkError(f"The {framework} block needs {framework}, which is not installed here: {command}")
+    try:
+        blocks: BlockAdapter = _load(framework).blocks
+    except Exception as error:
+        raise FrameworkError(
+            f"{framework} is installed but cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return blocks
+
+
+def is_installed(module: str) -> bool:
+    """Whether a library can be imported; it is not imported to find out."""
+    try:
+        return module in sys.modules or find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def loaded_blocks(framework: str) -> BlockAdapter | None:
+    """The block adapter of a framework that is already imported, else None."""
+    return _load(framework).blocks if sys.modules.get(framework) is not None else None
+
+
+def keras_flavour(imported: Collection[str]) -> str:
+    """Which Keras a `keras` block means: Keras 2 if that is the only one in sight."""
+    in_sight = {name for name in ("keras", "tf_keras") if name in imported or name in sys.modules}
+    return "tf_keras" if in_sight == {"tf_keras"} or in_sight & set(imported) == {"tf_keras"} else "keras"
+
+
+def _loaded_arrays() -> list[ArrayAdapter]:
+    names = [name for name in (*ADAPTERS, *_third_party()) if sys.modules.get(name) is not None]
+    return [_load(name).arrays for name in names if hasattr(_load(name), "arrays")]
+
+
+def _load(name: str) -> Any:
+    return importlib.import_module(ADAPTERS[name]) if name in ADAPTERS else _third_party()[name].load()
+
+
+@cache
+def _third_party() -> dict[str, Any]:
+    return {entry.name: entry for entry in entry_points(group="dualcell.frameworks")}

@@ -1,0 +1,132 @@
+"""TensorFlow tensors and variables, and blocks of plain TensorFlow code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dualcell.frameworks.base import ArrayFacts, widen
+from dualcell.frameworks.numpy import host_seed
+from dualcell.options import Options
+
+_WAY_OUT = {
+    tf.RaggedTensor: "a ragged tensor; pass .to_tensor()",
+    tf.SparseTensor: "a sparse tensor; pass tf.sparse.to_dense(t)",
+    tf.IndexedSlices: "tf.IndexedSlices (the gradient of a gather); pass tf.convert_to_tensor(t)",
+}
+
+
+class TensorflowArrays:
+    """Eager tensors, variables (also those of tf_keras) and the kinds that have no dense form."""
+
+    def owns(self, value: Any) -> bool:
+        return isinstance(value, (tf.Tensor, tf.Variable, *_WAY_OUT))
+
+    def symbolic(self, value: Any) -> bool:
+        return tf.is_symbolic_tensor(value)
+
+    def why_not(self, value: Any) -> str:
+        for kind, sentence in _WAY_OUT.items():
+            if isinstance(value, kind):
+                return sentence
+        if self.symbolic(value):
+            return "a symbolic tensor, inside tf.function, has no values"
+        dtype = value.dtype
+        if dtype.is_quantized or not (dtype.is_floating or dtype.is_integer or dtype.is_bool or dtype.is_complex):
+            return f"dtype {dtype.name} holds no numbers that can be compared"
+        return ""
+
+    def facts(self, value: Any) -> ArrayFacts:
+        shape = value.shape
+        sizes = tuple(-1 if size is None else size for size in shape) if shape.rank is not None else ()
+        return ArrayFacts(sizes, value.dtype.name, _device(getattr(value, "device", "")))
+
+    def snapshot(self, value: Any) -> Any:
+        """Tensors cannot change; a variable gives a copy of its present value."""
+        return tf.identity(value) if isinstance(value, tf.Variable) else value
+
+    def to_numpy(self, value: Any) -> NDArray[Any]:
+        return widen(value.numpy())
+
+
+def _device(name: str) -> str:
+    """`/job:localhost/replica:0/task:0/device:GPU:1` -> `cuda:1`."""
+    kind, _, index = name.rpartition("device:")[2].partition(":")
+    return f"cuda:{index}" if kind == "GPU" else kind.lower() or "cpu"
+
+
+class TensorflowBlocks:
+    """Blocks of plain TensorFlow code; TensorFlow has no default float type to set."""
+
+    dtypes = ()
+
+    def devices(self) -> tuple[str, ...]:
+        gpus = tf.config.list_logical_devices("GPU")
+        return ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
+
+    @contextmanager
+    def scope(self, options: Options) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(host_seed(options.seed))
+            if options.seed is not None:
+                stack.enter_context(_seed(options.seed))
+            if options.device != "auto":
+                stack.enter_context(tf.device(_tf_name(options.device)))
+            if options.eager:
+                stack.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
+                tf.config.run_functions_eagerly(True)
+            yield
+
+    def wait(self) -> None:
+        """Wait for work that was started and not finished (GPU kernels run behind)."""
+        if hasattr(tf, "test") and tf.config.list_physical_devices("GPU"):
+            tf.test.experimental.sync_devices()
+
+    def describe(self) -> dict[str, str]:
+        facts = {"tensorflow": tf.__version__, "oneDNN": _onednn()}
+        if tf.config.list_physical_devices("GPU"):
+            facts["TF32"] = "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off"
+        return facts
+
+
+def _tf_name(device: str) -> str:
+    kind, _, index = device.partition(":")
+    return "/CPU:0" if kind == "cpu" else f"/GPU:{index or 0}"
+
+
+def _onednn() -> str:
+    """Read when TensorFlow was imported; on by default where the build has it (x86 Linux)."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+
+        return "on" if _pywrap_util_port.IsMklEnabled() else "off"
+    except (ImportError, AttributeError):
+        return {"0": "off", "1": "on"}.get(os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""), "default")
+
+
+@contextmanager
+def _seed(seed: int) -> Iterator[None]:
+    """Set the global seed; on exit the old seed continues where it was.
+
+    TensorFlow has no public way to read its generator, so its eager context is asked.
+    """
+    from tensorflow.python.eager import context
+
+    old = context.context()
+    old_seed, generator = old._seed, getattr(old, "_rng", None)  # noqa: SLF001
+    tf.random.set_seed(seed)
+    try:
+        yield
+    finally:
+        tf.random.set_seed(old_seed)
+        if generator is not None:
+            old._rng = generator  # noqa: SLF001
+
+
+arrays = TensorflowArrays()
+blocks = TensorflowBlocks()

@@ -1,0 +1,88 @@
+"""Blocks of Keras 2 code (`tf_keras`). Its variables are TensorFlow's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import tf_keras
+from numpy.typing import NDArray
+
+from dualcell.frameworks import tensorflow
+from dualcell.frameworks.base import ArrayFacts
+from dualcell.options import DTYPES, Options
+
+
+class TfKerasArrays:
+    """The symbolic tensors of Keras 2's functional API."""
+
+    def owns(self, value: Any) -> bool:
+        return tf_keras.backend.is_keras_tensor(value) if hasattr(value, "type_spec") else False
+
+    def symbolic(self, value: Any) -> bool:
+        return True
+
+    def why_not(self, value: Any) -> str:
+        return "a symbolic KerasTensor has no values; call the model on an array"
+
+    def facts(self, value: Any) -> ArrayFacts:
+        return ArrayFacts(tuple(-1 if size is None else size for size in value.shape), value.dtype.name, "")
+
+    def snapshot(self, value: Any) -> Any:
+        return value
+
+    def to_numpy(self, value: Any) -> NDArray[Any]:
+        raise TypeError(self.why_not(value))
+
+
+class TfKerasBlocks:
+    """Blocks of Keras 2 code."""
+
+    dtypes = DTYPES
+
+    def devices(self) -> tuple[str, ...]:
+        return tensorflow.blocks.devices()
+
+    @contextmanager
+    def scope(self, options: Options) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(tensorflow.blocks.scope(options))
+            if options.seed is not None:
+                stack.enter_context(_seed(options.seed))
+            if options.dtype is not None:
+                backend = tf_keras.backend
+                stack.callback(tf_keras.mixed_precision.set_global_policy, tf_keras.mixed_precision.global_policy())
+                stack.callback(backend.set_floatx, backend.floatx())
+                backend.set_floatx(options.dtype)
+                tf_keras.mixed_precision.set_global_policy(options.dtype)
+            yield
+
+    def wait(self) -> None:
+        tensorflow.blocks.wait()
+
+    def describe(self) -> dict[str, str]:
+        return {
+            "tf_keras": tf_keras.__version__,
+            **tensorflow.blocks.describe(),
+            "dtype": tf_keras.mixed_precision.global_policy().name,
+        }
+
+
+@contextmanager
+def _seed(seed: int) -> Iterator[None]:
+    """`tf_keras.utils.set_random_seed`, with its own generator put back on exit."""
+    state = tf_keras.src.backend._SEED_GENERATOR  # noqa: SLF001
+    old = getattr(state, "generator", None)
+    tf_keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        if old is None:
+            del state.generator
+        else:
+            state.generator = old
+
+
+arrays = TfKerasArrays()
+blocks = TfKerasBlocks()

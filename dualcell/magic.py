@@ -1,0 +1,176 @@
+"""`%%dual` and `%dual`: options, registration, completion. The runtime is `notebook`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Bool, CFloat, Enum, Int, List, Unicode
+
+from dualcell import notebook
+from dualcell.blocks import DIFF, MAGIC, OPEN, fence_verb, is_cell_magic, rewrite
+from dualcell.errors import did_you_mean
+from dualcell.fences import weave
+from dualcell.frameworks.registry import SPELLINGS
+from dualcell.options import DTYPES, Options, build_parser, options_from
+from dualcell.project import project_options
+
+
+@magics_class
+class DualMagics(Magics):
+    """The default of every option, as `%config DualMagics.NAME = value`."""
+
+    device = Unicode("auto", help="where both sides put new tensors").tag(config=True)
+    seed = Int(None, allow_none=True, help="reset all generators before each block").tag(config=True)
+    dtype = Enum(DTYPES, None, allow_none=True, help="default float type of both sides").tag(config=True)
+    eager = Bool(False, help="run compiled functions eagerly").tag(config=True)
+    rtol = CFloat(None, allow_none=True, help="relative tolerance (with atol)").tag(config=True)
+    atol = CFloat(None, allow_none=True, help="absolute tolerance (with rtol)").tag(config=True)
+    tol = List(Unicode(), help="tolerances of some rows: ROWS:rtol=X,atol=Y").tag(config=True)
+    allow_dtype = Bool(False, help="let rows pass that differ in dtype only").tag(config=True)
+    equal_nan = Bool(False, help="NaN in the same place counts as equal").tag(config=True)
+    reference = Enum(("left", "right"), "left", help="the side rtol is relative to").tag(config=True)
+    strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
+    out = Unicode(None, allow_none=True, help="store the result under this name").tag(config=True)
+
+    def defaults(self) -> Options:
+        """What holds where a cell is silent."""
+        return options_from({name: getattr(self, name) for name in self.trait_names(config=True)})
+
+    @no_var_expand
+    @line_cell_magic
+    def dual(self, line: str, cell: str | None = None) -> Any:
+        __tracebackhide__ = True
+        if cell is not None:
+            return run_cell(self.shell, f"%%{MAGIC} {line}\n{cell}")
+        verb = fence_verb(line)
+        if line.strip() in ("", "-h", "--help", "help") or "--help" in line.split():
+            print(build_parser().format_help())
+            return None
+        if verb in (*SPELLINGS, DIFF, OPEN):
+            raise UsageError(f"`%dual {verb}` must stand at the top level of a cell, not inside a statement.")
+        raise UsageError(f"`%dual {verb}`: unknown.{did_you_mean(verb, (*SPELLINGS, DIFF))} `%dual --help` lists what there is.")
+
+
+DualMagics.dual.__doc__ = build_parser().format_help()
+
+
+def run_cell(shell: Any, text: str) -> Any:
+    """Run a `%%dual` cell that did not come through the input transformer.
+
+    `get_ipython().run_cell_magic("dual", ...)` and magics that wrap a cell end here.
+    """
+    __tracebackhide__ = True
+    code = shell.transform_cell(text)
+    name = shell.compile.cache(code, shell.execution_count, raw_code=text)
+    tree = shell.transform_ast(shell.compile.ast_parse(code, filename=name))
+    *body, last = tree.body
+    if body:
+        exec(shell.compile(ast.Module(body, []), name, "exec"), shell.user_ns)  # noqa: S102
+    if not isinstance(last, ast.Expr):
+        exec(shell.compile(ast.Module([last], []), name, "exec"), shell.user_ns)  # noqa: S102
+        return None
+    return eval(shell.compile(ast.Expression(last.value), name, "eval"), shell.user_ns)  # noqa: S307
+
+
+class Transformers:
+    """The three hooks a cell passes through: raw text, final text, parsed module."""
+
+    def __init__(self) -> None:
+        self.visible = self.source = ""
+
+    def rewrite(self, lines: list[str]) -> list[str]:
+        """`%%dual` text into fences, line by line (`input_transformers_cleanup`)."""
+        text = "".join(lines)
+        self.visible = ""
+        if not is_cell_magic(text):
+            return lines
+        self.visible = text
+        return rewrite(text).splitlines(keepends=True)
+
+    def remember(self, lines: list[str]) -> list[str]:
+        """Keep the text the parser will see (`input_transformers_post`)."""
+        self.source = "".join(lines)
+        return lines
+
+    def visit(self, module: ast.AST) -> ast.AST:
+        """Fences into calls of the runtime (`ast_transformers`)."""
+        if not isinstance(module, ast.Module):
+            return module
+        woven = weave(module, self.source)
+        if woven is not module and self.visible:
+            notebook.show_visible_source(self.source, self.visible)
+        return woven
+
+
+class _Rewrite:
+    """`Transformers.rewrite` for IPython's list; skipped while a terminal asks "complete?"."""
+
+    has_side_effects = True
+
+    def __init__(self, transformers: Transformers) -> None:
+        self.transformers = transformers
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        return self.transformers.rewrite(lines)
+
+
+class Extension:
+    """Everything `%load_ext` adds to a shell, and how to take it away."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.magics = DualMagics(shell)
+        self.transformers = Transformers()
+        self.rewriter = _Rewrite(self.transformers)
+
+    def add(self) -> None:
+        """Register magics, transformers and completion; take up the project's options."""
+        given = project_options()
+        if given:
+            for name, value in given.items():
+                setattr(self.magics, name, value)
+            print("dualcell: pyproject.toml sets " + ", ".join(f"{name}={value!r}" for name, value in given.items()))
+        self.shell.register_magics(self.magics)
+        self.shell.input_transformers_cleanup.append(self.rewriter)
+        self.shell.input_transformers_post.append(self.transformers.remember)
+        self.shell.ast_transformers.append(self.transformers)
+        notebook.defaults.append(self.magics.defaults)
+
+    def remove(self) -> None:
+        """Leave the shell as it was before `add`."""
+        shell = self.shell
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop(MAGIC, None)
+        shell.magics_manager.registry.pop(type(self.magics).__name__, None)
+        for place, item in (
+            (shell.configurables, self.magics),
+            (shell.input_transformers_cleanup, self.rewriter),
+            (shell.input_transformers_post, self.transformers.remember),
+            (shell.ast_transformers, self.transformers),
+            (notebook.defaults, self.magics.defaults),
+        ):
+            if item in place:
+                place.remove(item)
+
+
+_loaded: dict[int, Extension] = {}
+
+
+def load(shell: Any) -> None:
+    """`%load_ext dualcell`; a second load changes nothing."""
+    if id(shell) not in _loaded:
+        extension = Extension(shell)
+        extension.add()
+        _loaded[id(shell)] = extension
+
+
+def unload(shell: Any) -> None:
+    """`%unload_ext dualcell`."""
+    extension = _loaded.pop(id(shell), None)
+    if extension is not None:
+        extension.remove()
+
+

@@ -1,0 +1,70 @@
+"""A nested value -> its leaves, each with a path such as `out.hidden[2]`.
+
+optree walks the same structures but only classes that were registered with it; a
+dataclass or a model's output class that the user made is not, so the walk is ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dualcell.frameworks.registry import array_adapter
+
+_TOO_DEEP = 100
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (path, leaf) for dict, list, tuple, NamedTuple, dataclass and mixes of them.
+
+    A tensor is one leaf. None stands for "nothing here" and is left out.
+
+    Args:
+        value: any object; one that is no structure is its own leaf.
+        path: the name the paths begin with.
+
+    Examples:
+        >>> list(leaves({"loss": 1.0, "hidden": [2, None, 3]}, "out"))
+        [('out.loss', 1.0), ('out.hidden[0]', 2), ('out.hidden[2]', 3)]
+    """
+    yield from _walk(value, path, ())
+
+
+def holds_tensors(value: Any) -> bool:
+    """Whether a value is a tensor or a structure with at least one in it."""
+    return any(_is_tensor(leaf) for _, leaf in leaves(value))
+
+
+def _is_tensor(value: Any) -> bool:
+    return type(value) not in (bool, int, float, complex) and array_adapter(value) is not None
+
+
+def _walk(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    if value is None:
+        return
+    children = None if id(value) in above or len(above) > _TOO_DEEP else _children(value)
+    if children is None:
+        yield path, value
+        return
+    for step, child in children:
+        yield from _walk(child, path + step, (*above, id(value)))
+
+
+def _children(value: Any) -> list[tuple[str, Any]] | None:
+    """The parts of a structure with their steps; None for anything that is no structure."""
+    if type(value) in (bool, int, float, complex, str, bytes) or array_adapter(value) is not None:
+        return None
+    if isinstance(value, Mapping):
+        return [(_key_step(key), child) for key, child in value.items()]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return [(f".{name}", getattr(value, name)) for name in value._fields]
+    if isinstance(value, list | tuple):
+        return [(f"[{index}]", child) for index, child in enumerate(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(f".{f.name}", getattr(value, f.name, None)) for f in dataclasses.fields(value)]
+    return None
+
+
+def _key_step(key: Any) -> str:
+    return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"

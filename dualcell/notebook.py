@@ -1,0 +1,142 @@
+"""What the fences of a running cell call: begin, enter, show, leave, fail, finish.
+
+The calls stand in the user's own code (`dualcell.fences` put them there), so none of
+them may leave a frame in a traceback: usage errors become IPython's `UsageError`.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from IPython import get_ipython
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from dualcell.blocks import read_cell
+from dualcell.errors import DualError, DualMismatch
+from dualcell.fences import unpack
+from dualcell.options import Options
+from dualcell.result import DualResult
+from dualcell.session import Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+defaults: list[Callable[[], Options]] = [Options]  # the loaded magic puts its traits on top
+_sessions: list[Session] = []  # the running one is last; a nested cell adds one
+
+
+def usage(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn dualcell's own complaints into `UsageError`: one line, no traceback."""
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except DualError as error:
+            raise UsageError(str(error)) from None
+
+    return checked
+
+
+@usage
+def check(spec: tuple[Any, ...]) -> None:
+    """Refuse a cell that cannot work, before any of it runs."""
+    _session(spec)
+
+
+@usage
+def begin(spec: tuple[Any, ...]) -> None:
+    """Start the run; the lines above the first header come next."""
+    session = _session(spec)
+    _sessions.append(session)
+    session.open_shared()
+
+
+@usage
+def enter(index: int) -> None:
+    """Start block `index`."""
+    _sessions[-1].open(index)
+
+
+def show(value: Any, silenced: bool) -> Any:
+    """A block's last expression: note it, and show it unless a `;` follows."""
+    _sessions[-1].show(value)
+    shell = get_ipython()
+    if not silenced and shell.ast_node_interactivity in ("last_expr", "last_expr_or_assign"):
+        # the display hook looks at the end of the whole cell for its `;`
+        if value is not None and shell.displayhook.quiet():
+            display(value)
+        else:
+            sys.displayhook(value)
+    return value
+
+
+@usage
+def leave() -> None:
+    """The last block is over: compare."""
+    session = _sessions[-1]
+    session.finish()
+    if session.cell.options.out:
+        get_ipython().user_ns[session.cell.options.out] = session.result
+
+
+def fail() -> None:
+    """A block raised: show what was captured so far; the error goes on by itself."""
+    session = _sessions.pop()
+    error = sys.exc_info()[1]
+    session.abandon(type(error).__name__)
+    if len(session.result) and not isinstance(error, UsageError):
+        display(session.result)
+
+
+def is_refused() -> bool:
+    """Whether `--strict` turns the result into an error; the table is shown before it."""
+    session = _sessions[-1]
+    if session.result.passed or not session.cell.options.strict:
+        return False
+    display(session.result)
+    return True
+
+
+def mismatch() -> DualMismatch:
+    """The error `--strict` raises in the user's cell."""
+    result = _sessions.pop().result
+    return DualMismatch(f"--strict: {result.report.summary}", result)
+
+
+def finish(shown: str) -> DualResult:
+    """Hand over the result.
+
+    Args:
+        shown: `hook` if the display hook will show the returned value, `always` if a `;`
+            at the end of the cell must not silence it, `display` if more code follows,
+            `none` if the value is assigned.
+    """
+    result = _sessions.pop().result
+    if shown == "display" or (shown == "always" and get_ipython().displayhook.quiet()):
+        display(result)
+    return result
+
+
+def _session(spec: tuple[Any, ...]) -> Session:
+    shell = get_ipython()
+    return Session(read_cell(unpack(spec), defaults[-1]()), lambda: shell.user_ns)
+
+
+def show_visible_source(transformed: str, visible: str) -> None:
+    """Let tracebacks quote the cell as the user sees it: same lines, before the rewriting."""
+    lines = [line + "\n" for line in transformed.splitlines()]
+    shown = [line + "\n" for line in visible.splitlines()]
+    if len(lines) != len(shown):
+        return
+    for name, entry in list(linecache.cache.items()):
+        if len(entry) == 4 and entry[2] == lines:
+            linecache.cache[name] = (len(visible), None, shown, name)
+            if hasattr(linecache, "_ipython_cache"):  # IPython 7 restores its own entries
+                linecache._ipython_cache[name] = linecache.cache[name]

@@ -1,0 +1,208 @@
+"""The options of a run: one record, one parser, the same names everywhere.
+
+The magic line, a block's header, `%config`, `[tool.dualcell]` in pyproject.toml and
+the keywords of `dualcell.compare` all end in one `Options`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, NoReturn
+
+from dualcell.errors import OptionError, did_you_mean
+from dualcell.tolerance import Tolerances, tolerances
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+BLOCK_OPTIONS = ("device", "seed", "dtype", "eager")
+COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can ask of one run.
+
+    Attributes:
+        device: `auto`, `cpu`, `gpu`, `cuda`, `cuda:N` or `mps`; where new tensors go.
+        seed: reset every generator to this before each block; None leaves them alone.
+        dtype: default float type of both sides; None leaves it alone.
+        eager: run compiled functions eagerly, so that taps inside them see values.
+        rtol: relative tolerance, a fraction of the reference; None: per dtype.
+        atol: absolute tolerance; None: per dtype.
+        tol: rules per row, `ROWS:rtol=NUMBER,atol=NUMBER`.
+        allow_dtype: rows that differ in dtype only count as passed.
+        equal_nan: NaN in the same place on both sides counts as equal.
+        reference: `left` or `right`, the side rtol is relative to.
+        strict: a failing comparison fails the cell.
+        out: the name that receives the result.
+    """
+
+    device: str = "auto"
+    seed: int | None = None
+    dtype: str | None = None
+    eager: bool = False
+    rtol: float | None = None
+    atol: float | None = None
+    tol: tuple[str, ...] = ()
+    allow_dtype: bool = False
+    equal_nan: bool = False
+    reference: str = "left"
+    strict: bool = False
+    out: str | None = None
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The tolerance options as one object."""
+        return tolerances(self.rtol, self.atol, self.tol)
+
+
+OPTION_NAMES = tuple(field.name for field in fields(Options))
+
+
+def options_from(
+    given: Mapping[str, Any], base: Options | None = None, accepted: Iterable[str] = OPTION_NAMES
+) -> Options:
+    """`base` with the `given` options laid over it, checked.
+
+    Args:
+        given: option names (as in `Options`) and values.
+        base: what holds where `given` is silent; the built-in defaults if None.
+        accepted: the names that have an effect here.
+
+    Raises:
+        OptionError: a name is unknown or a value is not one of the accepted ones.
+    """
+    for name in given:
+        if name not in accepted:
+            raise OptionError(
+                f"Unknown option {name!r}.{did_you_mean(name, accepted)} Accepted here: {', '.join(accepted)}."
+            )
+    options = replace(base or Options(), **given)
+    if isinstance(options.tol, str) or not all(isinstance(rule, str) for rule in options.tol):
+        raise OptionError(f"tol is {options.tol!r}, expected a list of texts like 'h*:rtol=1e-3,atol=1e-4'.")
+    options = replace(options, tol=tuple(options.tol))
+    if options.reference not in ("left", "right"):
+        raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
+    if options.dtype is not None and options.dtype not in DTYPES:
+        raise OptionError(
+            f"dtype is {options.dtype!r}, expected one of {', '.join(DTYPES)}."
+            f"{did_you_mean(str(options.dtype), DTYPES)}"
+        )
+    if options.seed is not None and not 0 <= options.seed < 2**32:
+        raise OptionError(f"seed is {options.seed}, expected 0 <= seed < 2**32, as NumPy takes no other.")
+    if options.out is not None and not options.out.isidentifier():
+        raise OptionError(f"out is {options.out!r}, expected a Python name.")
+    _ = options.tolerances
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(message[:1].upper() + message[1:] + ".")
+
+
+def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
+    """The parser of the magic line; options that are not given leave no attribute."""
+    parser = _Parser(
+        prog=prog,
+        add_help=False,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument(
+        "captures", nargs="*", metavar="CAPTURE",
+        help="a name, an expression, 'left ~ right' or 'row = left ~ right'; "
+        "without any: every name that both blocks bind to tensors",
+    )  # fmt: skip
+    parser.add_argument(
+        "--device", metavar="auto|cpu|gpu|cuda[:N]|mps", help="where both sides put new tensors"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="reset all generators before each block")
+    parser.add_argument("--dtype", metavar="|".join(DTYPES), help="default float type of both sides")
+    parser.add_argument("--eager", action=switch, help="run compiled functions eagerly")
+    parser.add_argument("--rtol", type=float, metavar="X", help="relative tolerance (with --atol)")
+    parser.add_argument("--atol", type=float, metavar="X", help="absolute tolerance (with --rtol)")
+    parser.add_argument(
+        "--tol", action="append", metavar="ROWS:rtol=X,atol=Y", help="tolerance of some rows; may be repeated"
+    )
+    parser.add_argument("--allow-dtype", action=switch, help="let rows pass that differ in dtype only")
+    parser.add_argument("--equal-nan", action=switch, help="NaN in the same place counts as equal")
+    parser.add_argument("--reference", metavar="left|right", help="the side that rtol is relative to")
+    parser.add_argument("--strict", action=switch, help="fail the cell if the comparison fails")
+    parser.add_argument("--out", metavar="NAME", help="store the result under this name")
+    parser.add_argument("-h", "--help", action="store_true", help="show this text")
+    return parser
+
+
+DESCRIPTION = """\
+Run one Keras block and one PyTorch block on the same inputs and compare their tensors."""
+
+EPILOG = """\
+headers:
+  # --- keras ---                 the block that follows is the left side
+  # --- torch: my port --seed 1   a label, and options of that block alone
+  frameworks: keras, torch, tensorflow (tf), jax, numpy
+
+the same in an ordinary cell, where editors keep completion and linting:
+  %dual keras --seed 0
+  ...
+  %dual torch
+  ...
+  %dual diff CAPTURE ... [options]
+"""
+
+
+def option_flags() -> list[str]:
+    """Every flag of the magic line, as typed: `--device`, `--no-strict`, ..."""
+    return sorted(flag for action in build_parser()._actions for flag in action.option_strings)  # noqa: SLF001
+
+
+@dataclass(frozen=True)
+class Line:
+    """A magic line, read: the captures as texts and the options that were given."""
+
+    captures: tuple[str, ...] = ()
+    given: tuple[tuple[str, Any], ...] = ()
+    help: bool = False
+
+
+def parse_line(text: str) -> Line:
+    """Read a magic line.
+
+    Raises:
+        OptionError: an unknown option, a value of the wrong type, or an open quote.
+
+    Examples:
+        >>> parse_line('probs "a ~ b" --seed 0')
+        Line(captures=('probs', 'a ~ b'), given=(('seed', 0),), help=False)
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise OptionError(f"{error}: {text!r}. Put a capture with spaces in double quotes.") from None
+    found, rest = build_parser().parse_known_args(words)
+    if rest:
+        flag = rest[0].partition("=")[0]
+        raise OptionError(f"Unknown option {flag!r}.{did_you_mean(flag, option_flags())} %%dual --help lists all.")
+    given = vars(found)
+    captures = given.pop("captures", ())
+    wants_help = given.pop("help", False)
+    return Line(tuple(captures), tuple(given.items()), wants_help)
+
+
+def refuse_options(given: Iterable[str], allowed: Iterable[str], where: str, instead: str) -> None:
+    """Raise when an option stands where it has no effect.
+
+    Raises:
+        OptionError: naming the option, the place and the right place.
+    """
+    for name in given:
+        if name not in allowed:
+            flag = "--" + name.replace("_", "-")
+            raise OptionError(f"{flag} has no effect on {where}; write it on {instead}.")

@@ -1,0 +1,61 @@
+"""Captures of both sides -> `Pair`s: every row, with what each side has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from dualcell.captures import OUT, Captured, Captures
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row: a leaf of each side.
+
+    Attributes:
+        row: the row's name.
+        left: the left leaf; one with `missing` set if that side has none.
+        right: the right leaf.
+    """
+
+    row: str
+    left: Captured
+    right: Captured
+
+
+def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels: tuple[str, str]) -> tuple[Pair, ...]:
+    """Pair the rows of both sides by name: the left's order, then the right's extras.
+
+    Args:
+        left: the left side's captures.
+        right: the right side's.
+        automatic: names captured without being asked for; one that only one side
+            bound to tensors makes no row.
+        labels: what the sides are called.
+    """
+    optional = {*automatic, OUT}
+    names = [name for name in (*left.rows, *(n for n in right.rows if n not in left.rows))]
+    roots_of = [{_root(row) for row in side.rows} for side in (left, right)]
+    pairs = []
+    for name in names:
+        root = _root(name)
+        if root in optional and not all(root in roots for roots in roots_of):
+            continue
+        pair = Pair(name, _leaf(left, name, labels[0]), _leaf(right, name, labels[1]))
+        if not _nothing_to_compare(pair):
+            pairs.append(pair)
+    return tuple(pairs)
+
+
+def _root(row: str) -> str:
+    return row.partition(".")[0].partition("[")[0]
+
+
+def _leaf(side: Captures, name: str, label: str) -> Captured:
+    return side.rows.get(name, Captured(missing=f"the {label} side has no {name!r}"))
+
+
+def _nothing_to_compare(pair: Pair) -> bool:
+    """A leaf inside a structure that is no tensor on either side: a name, a flag, a config."""
+    inside = _root(pair.row) != pair.row
+    return inside and all(leaf.facts is None and not leaf.symbolic and not leaf.missing for leaf in (pair.left, pair.right))

@@ -1,0 +1,41 @@
+"""Report -> one HTML table that reads with no CSS, escaped by the template engine.
+
+The look is layered (measured in the front ends): plain table, then inline `rgba()`
+tints that survive sanitisers, then a scoped style sheet.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from dualcell.render.text import header_line, mismatches, one_or_both, settings_line
+from dualcell.report import Report, in_words
+
+TINTS = {
+    "equal": "rgba(34,160,80,0.16)",
+    "close": "rgba(34,160,80,0.16)",
+    "differs": "rgba(220,38,38,0.18)",
+    "shape": "rgba(220,38,38,0.18)",
+    "dtype": "rgba(217,140,0,0.20)",
+    "missing": "rgba(128,128,128,0.22)",
+    "unsupported": "rgba(128,128,128,0.22)",
+}
+
+
+def render_html(report: Report) -> str:
+    """The report as an HTML fragment; the same report always gives the same text."""
+    return str(_template().render(report=report, tints=TINTS)).strip()
+
+
+@cache
+def _template() -> Any:
+    import jinja2  # deferred: loading the extension must stay fast
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches}
+    environment.globals["both"] = one_or_both
+    folder = files("dualcell") / "render"
+    environment.globals["style"] = (folder / "table.css").read_text(encoding="utf-8")
+    return environment.from_string((folder / "table.html.jinja").read_text(encoding="utf-8"))

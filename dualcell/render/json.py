@@ -1,0 +1,36 @@
+"""Report -> plain data for the output's metadata and for `DualResult.save`.
+
+JSON has no NaN and no infinity; they become the strings `nan`, `inf` and `-inf`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from dualcell.report import Report
+
+SCHEMA = 1
+
+
+def render_json(report: Report) -> dict[str, Any]:
+    """The report as dicts, lists, strings, finite numbers and None.
+
+    Returns:
+        A dict with `schema`, `passed`, `summary`, `sides`, `settings`, `notes` and `rows`.
+    """
+    plain: dict[str, Any] = _plain(asdict(report))
+    return {"schema": SCHEMA, **plain}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,0 +1,87 @@
+"""Report -> aligned text for terminals, logs and error messages."""
+
+from __future__ import annotations
+
+from dualcell.report import Report, Row, SideFacts, in_words
+
+HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at", "left", "right")
+_NUMBERS = range(4, 7)  # columns aligned to the right
+
+
+def render_text(report: Report) -> str:
+    """The whole report as lines of text.
+
+    Returns:
+        A header line per side, the table, the failing rows' reasons, the summary.
+    """
+    left, right = (side.label for side in report.sides)
+    headings = (*HEADINGS[:-2], left, right)
+    lines = [header_line(side) for side in report.sides if header_line(side)]
+    lines += [settings_line(report)] if report.settings else []
+    if report.rows:
+        lines += ["", *_aligned([headings, *(_cells(row) for row in report.rows)])]
+    reasons = [f"  {row.name}: {row.cause}" for row in report.rows if row.cause]
+    lines += ["", *reasons] if reasons else []
+    lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
+    return "\n".join([*lines, "", f"dualcell: {report.summary}"])
+
+
+def header_line(side: SideFacts) -> str:
+    """`torch: torch 2.13.0, dtype float32, 12 ms`; empty for a plain `compare`."""
+    facts = [f"{name} {value}" for name, value in (side.facts or {}).items()]
+    if side.seconds is not None:
+        facts.append(duration(side.seconds))
+    return f"{side.label}: {', '.join(facts)}" if facts else ""
+
+
+def settings_line(report: Report) -> str:
+    """`device cpu, seed 0`."""
+    return ", ".join(f"{name} {value}" for name, value in report.settings.items())
+
+
+def duration(seconds: float) -> str:
+    """A wall time with its unit.
+
+    Examples:
+        >>> duration(0.0123), duration(75.0)
+        ('12.3 ms', '75.0 s')
+    """
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def one_or_both(left: str, right: str) -> str:
+    """Both texts if they differ, one if they agree."""
+    return left if left == right else f"{left or '-'} | {right or '-'}"
+
+
+def mismatches(row: Row) -> str:
+    """`3 / 10`, or empty where nothing was measured."""
+    return "" if row.total is None else f"{row.mismatched} / {row.total}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.name,
+        row.verdict,
+        one_or_both(in_words(row.left_shape), in_words(row.right_shape)),
+        one_or_both(row.left_dtype, row.right_dtype),
+        in_words(row.max_abs),
+        in_words(row.max_rel),
+        mismatches(row),
+        in_words(row.worst_index),
+        in_words(row.left_value, row.left_dtype),
+        in_words(row.right_value, row.right_dtype),
+    )
+
+
+def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    rule = tuple("-" * width for width in widths)
+    lines = []
+    for cells in (table[0], rule, *table[1:]):
+        padded = (
+            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )  # fmt: skip
+        lines.append("  ".join(padded).rstrip())
+    return lines

@@ -1,0 +1,215 @@
+"""Everything seen in a run -> `Report`: plain values only, ready to be drawn.
+
+Renderers format a report and nothing else; they never meet a tensor or a framework.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dualcell.comparison import Comparison
+from dualcell.options import Options
+
+COLUMNS = (
+    "verdict", "left_shape", "right_shape", "left_dtype", "right_dtype", "left_device", "right_device",
+    "max_abs", "max_rel", "mean_abs", "rms", "mismatched", "total", "worst_index", "left_value",
+    "right_value", "cause",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SideFacts:
+    """What ran one side.
+
+    Attributes:
+        label: what the table calls it.
+        seconds: wall time of the block; None outside a cell.
+        facts: versions and numerics settings, by name.
+    """
+
+    label: str
+    seconds: float | None = None
+    facts: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table; the fields named in `COLUMNS` are those of `DualResult.frame`.
+
+    Attributes:
+        name: the row's name.
+        passed: whether it counts as the same.
+        verdict: one of `comparison.VERDICTS`.
+        left_shape: sizes of the left axes; None if there is no tensor. So with the other
+            `left_` and `right_` fields.
+        max_abs: largest |left - right|; None where nothing was measured. So with the
+            other figures, see `stats.Stats`.
+        cause: why the row is not `equal` or `close`, in one sentence; may be empty.
+        allowed: the tolerance in words; empty where nothing was measured.
+    """
+
+    name: str
+    passed: bool
+    verdict: str
+    left_shape: tuple[int, ...] | None
+    right_shape: tuple[int, ...] | None
+    left_dtype: str
+    right_dtype: str
+    left_device: str
+    right_device: str
+    max_abs: float | int | None
+    max_rel: float | None
+    mean_abs: float | None
+    rms: float | None
+    mismatched: int | None
+    total: int | None
+    worst_index: tuple[int, ...] | None
+    left_value: Any
+    right_value: Any
+    cause: str
+    cosine: float | None = None
+    left_nan: int | None = None
+    right_nan: int | None = None
+    left_inf: int | None = None
+    right_inf: int | None = None
+    nonfinite_disagree: int | None = None
+    needed_atol: float | None = None
+    needed_rtol: float | None = None
+    allowed: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found.
+
+    Attributes:
+        sides: left and right.
+        rows: the table.
+        settings: device, seed and other settings of the run, by name.
+        passed: every row passed and at least one element was compared.
+        summary: the outcome in one sentence.
+        notes: sentences about the run as a whole.
+    """
+
+    sides: tuple[SideFacts, SideFacts]
+    rows: tuple[Row, ...]
+    settings: Mapping[str, str]
+    passed: bool
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+def build_report(
+    sides: tuple[SideFacts, SideFacts], comparisons: Iterable[Comparison], settings: Mapping[str, str],
+    notes: Iterable[str] = (), stopped: str = "",
+) -> Report:  # fmt: skip
+    """Put what was seen into plain values and judge the whole.
+
+    A run that compared no element has failed: an empty green table proves nothing. So
+    has one that an error `stopped`, whatever it compared before.
+    """
+    rows = tuple(_row(comparison) for comparison in comparisons)
+    compared = sum(row.total or 0 for row in rows)
+    passed = bool(rows) and all(row.passed for row in rows) and compared > 0 and not stopped
+    summary = f"{stopped}; before that: {_counts(rows)}" if stopped else _summary(rows, compared)
+    return Report(sides, rows, settings, passed, summary, tuple(notes))
+
+
+def _row(comparison: Comparison) -> Row:
+    left, right, stats = comparison.left.facts, comparison.right.facts, comparison.stats
+    tolerance = comparison.tolerance
+    figures = {} if stats is None else {name: getattr(stats, name) for name in _FIGURES}
+    return Row(
+        name=comparison.row,
+        passed=comparison.passed,
+        verdict=comparison.verdict,
+        left_shape=left and left.shape,
+        right_shape=right and right.shape,
+        left_dtype=left.dtype if left else "",
+        right_dtype=right.dtype if right else "",
+        left_device=left.device if left else "",
+        right_device=right.device if right else "",
+        cause=comparison.note,
+        allowed="" if tolerance is None else f"atol {tolerance.atol:g} + rtol {tolerance.rtol:g}",
+        **{name: figures.get(name) for name in _FIGURES},
+    )
+
+
+_FIGURES = (
+    "max_abs", "max_rel", "mean_abs", "rms", "mismatched", "total", "worst_index", "left_value", "right_value",
+    "cosine", "left_nan", "right_nan", "left_inf", "right_inf", "nonfinite_disagree", "needed_atol", "needed_rtol",
+)  # fmt: skip
+
+
+def settings_of(options: Options) -> dict[str, str]:
+    """The settings of a run in words: always the device, the others where they were set."""
+    said = {"device": options.device}
+    if options.seed is not None:
+        said["seed"] = str(options.seed)
+    if options.dtype is not None:
+        said["dtype"] = options.dtype
+    if options.eager:
+        said["eager"] = "yes"
+    if options.reference != "left":
+        said["reference"] = options.reference
+    return said
+
+
+def _summary(rows: tuple[Row, ...], compared: int) -> str:
+    if not rows:
+        return "nothing was compared"
+    failed = sum(not row.passed for row in rows)
+    words = _counts(rows)
+    if failed:
+        return f"{failed} of {_plural(len(rows), 'row')} failed: {words}"
+    if not compared:
+        return f"no element was compared: {words}, all empty"
+    return f"{_plural(len(rows), 'row')} passed: {words}"
+
+
+def _counts(rows: tuple[Row, ...]) -> str:
+    """`2 equal, 1 differs`."""
+    verdicts = [row.verdict for row in rows]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)) or "nothing"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+# --- numbers and shapes in words, shared by the renderers ---
+
+
+def in_words(value: Any, dtype: str = "") -> str:
+    """A value as the tables show it.
+
+    Args:
+        value: a number, a shape or index, None or a bool.
+        dtype: the tensor's dtype; sets how many digits tell its values apart.
+
+    Examples:
+        >>> in_words(5.960464477539063e-08), in_words(None), in_words((5, 1)), in_words(0.0)
+        ('5.96e-08', '', '(5, 1)', '0')
+        >>> in_words(0.9267024397850037, "float32")
+        '0.92670244'
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | str):
+        return str(value)
+    if isinstance(value, tuple):
+        inside = ", ".join("?" if size == -1 else str(size) for size in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    digits = _DIGITS.get(dtype, 3)
+    if isinstance(value, complex):
+        return f"{in_words(value.real, dtype)}{'-' if math.copysign(1, value.imag) < 0 else '+'}{in_words(abs(value.imag), dtype)}j"
+    return f"{value:.{digits}g}"
+
+
+# digits that tell two neighbouring values apart, less the last where it is mostly noise
+_DIGITS = {
+    "float16": 5, "bfloat16": 4, "float32": 8, "float64": 16, "complex64": 8, "complex128": 16, "complex32": 5,
+}  # fmt: skip

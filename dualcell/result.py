@@ -1,0 +1,163 @@
+"""`DualResult`: what a comparison found, to look at, to ask and to assert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualcell.comparison import Comparison, host
+from dualcell.errors import DualMismatch, did_you_mean
+from dualcell.render.html import render_html
+from dualcell.render.json import render_json
+from dualcell.render.text import render_text
+from dualcell.report import COLUMNS, Report, Row
+from dualcell.stats import Array, absolute_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_last: list[DualResult] = []
+
+
+class DualRow:
+    """One row of a result.
+
+    Attributes:
+        name: the row's name.
+        verdict: `equal`, `close`, `differs`, `shape`, `dtype`, `missing` or `unsupported`.
+        passed: whether it counts as the same.
+        cause: why not, in one sentence; may be empty.
+        figures: every figure of the table, see `dualcell.report.Row`.
+    """
+
+    def __init__(self, comparison: Comparison, figures: Row) -> None:
+        self._comparison = comparison
+        self.figures = figures
+        self.name = comparison.row
+        self.verdict = comparison.verdict
+        self.passed = comparison.passed
+        self.cause = comparison.note
+
+    @property
+    def left(self) -> Any:
+        """The left tensor as it was captured, in its framework; None if there is none."""
+        return self._comparison.left.value
+
+    @property
+    def right(self) -> Any:
+        """The right tensor as it was captured, in its framework; None if there is none."""
+        return self._comparison.right.value
+
+    @property
+    def error(self) -> Array:
+        """|left - right| as a NumPy array of the pair's shape, made on each call.
+
+        float64 for floats and complex, uint64 for integers (exact).
+
+        Raises:
+            ValueError: the pair has no element-wise difference (`shape`, `missing`,
+                `unsupported`).
+        """
+        if self._comparison.stats is None:
+            raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no error map: {self.cause}")
+        return absolute_error(host(self._comparison.left), host(self._comparison.right))
+
+    def __repr__(self) -> str:
+        return f"<DualRow {self.name!r}: {self.verdict}, max abs {self.figures.max_abs}>"
+
+
+class DualResult:
+    """The outcome of one comparison. Its truth value is `passed`.
+
+    Examples:
+        >>> import dualcell
+        >>> result = dualcell.compare([1.0, 2.0], [1.0, 2.5])
+        >>> result.passed, result["value[1]"].verdict
+        (False, 'differs')
+    """
+
+    def __init__(self, report: Report, comparisons: tuple[Comparison, ...]) -> None:
+        self.report = report
+        self._rows = {c.row: DualRow(c, row) for c, row in zip(comparisons, report.rows, strict=True)}
+        _last[:] = [self]
+
+    @property
+    def passed(self) -> bool:
+        """Every row passed, and at least one element was compared."""
+        return self.report.passed
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[DualRow]:
+        return iter(self._rows.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._rows
+
+    def __getitem__(self, name: str) -> DualRow:
+        """The row called `name`.
+
+        Raises:
+            KeyError: there is no such row; the text names the nearest.
+        """
+        if name not in self._rows:
+            rows = ", ".join(map(repr, self._rows)) or "none"
+            raise KeyError(f"no row {name!r}.{did_you_mean(name, self._rows)} Rows: {rows}")
+        return self._rows[name]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas DataFrame: one row a pair, indexed by name, stable columns."""
+        import pandas as pd  # deferred: loading the extension must stay fast
+
+        values = [[getattr(row, column) for column in COLUMNS] for row in self.report.rows]
+        names = pd.Index([row.name for row in self.report.rows], name="row", dtype=object)
+        return pd.DataFrame(values, index=names, columns=list(COLUMNS))
+
+    def assert_close(self) -> None:
+        """Do nothing if the comparison passed.
+
+        Raises:
+            DualMismatch: it failed; the text holds the table.
+        """
+        __tracebackhide__ = True
+        if not self.passed:
+            raise DualMismatch(f"{self.report.summary}\n\n{render_text(self.report)}", self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the report, in the form its suffix names: `.json`, `.html`, `.txt` or `.csv`.
+
+        Raises:
+            ValueError: the suffix is another one.
+        """
+        path = Path(path)
+        if path.suffix not in _WRITERS:
+            raise ValueError(f"cannot save to {path.name!r}: the suffix is {path.suffix!r}, expected {', '.join(_WRITERS)}")
+        path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
+
+    def __repr__(self) -> str:
+        return render_text(self.report)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        """HTML and text from one report; the data in the output's metadata."""
+        data = {"text/html": render_html(self.report), "text/plain": render_text(self.report)}
+        return data, {"dualcell": render_json(self.report)}
+
+
+_WRITERS = {
+    ".json": lambda result: json.dumps(render_json(result.report), indent=1, allow_nan=False) + "\n",
+    ".html": lambda result: '<!doctype html>\n<meta charset="utf-8">\n' + render_html(result.report) + "\n",
+    ".txt": lambda result: render_text(result.report) + "\n",
+    ".csv": lambda result: result.frame.to_csv(),
+}
+
+
+def last_result() -> DualResult | None:
+    """The newest result of this process, or None before the first comparison."""
+    return _last[0] if _last else None

@@ -1,0 +1,251 @@
+"""The arrows in order: blocks -> run -> captures -> pairs -> comparisons -> report.
+
+One `Session` serves the cell magic, the fences and the context manager; `compare` and
+`assert_close` enter halfway, with values already in hand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dualcell.blocks import Block, Cell
+from dualcell.captures import Captures, Side, Watch, capture, take, unbound_hint
+from dualcell.comparison import compare_pair
+from dualcell.environment import Scope, check_environment, describe, wait_for
+from dualcell.options import COMPARE_OPTIONS, options_from
+from dualcell.pairs import Pair, pair_up
+from dualcell.report import SideFacts, build_report, settings_of
+from dualcell.requests import Request, free_names, read_request
+from dualcell.result import DualResult
+from dualcell.taps import Recorder
+
+
+class Session:
+    """One run of two blocks, from the first line to the result.
+
+    Args:
+        cell: the blocks, captures and options, already checked.
+        namespace: gives the names the blocks see, at the moment it is called.
+
+    Raises:
+        OptionError: a capture is no expression.
+        DualError: see `check_environment`; nothing has run by then.
+    """
+
+    def __init__(self, cell: Cell, namespace: Callable[[], Mapping[str, Any]]) -> None:
+        self.cell = cell
+        self.requests = tuple(read_request(text) for text in cell.captures)
+        check_environment(cell)
+        self._namespace = namespace
+        self._scope = Scope()
+        self._captures: list[Captures] = []
+        self._bound: list[set[str]] = []
+        self._seconds: list[float] = []
+        self._facts: list[dict[str, str]] = []
+        self._running: _Running | None = None
+        self.result: DualResult  # after `finish` or `abandon`
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the two sides are called."""
+        left, right = self.cell.blocks
+        return left.label, right.label
+
+    def open_shared(self) -> None:
+        """Before the lines above the first header."""
+        self._scope.enter_shared(self.cell.options)
+
+    def open(self, index: int) -> None:
+        """Before block `index` (0 or 1): take the other's captures, set the environment."""
+        self.close()
+        block = self.cell.blocks[index]
+        self._scope.enter(block)
+        self._running = _Running(block, index, Watch(self._namespace(), self._watched()))
+
+    def show(self, value: Any) -> None:
+        """Note the value of the running block's last expression."""
+        if self._running is not None:
+            self._running.last["value"] = value
+
+    def close(self) -> None:
+        """After a block: take its captures and put its environment back."""
+        running, self._running = self._running, None
+        try:
+            if running is not None:
+                self._take(running)
+        finally:
+            if running is not None:
+                running.recorder.__exit__()
+            self._scope.leave()
+
+    def abandon(self, error: str) -> None:
+        """After an error: put everything back, compare what was captured before it.
+
+        Statements after the error did not run, so no name is surely bound.
+
+        Args:
+            error: the kind of error, for the note.
+        """
+        where = "the lines above the first header"
+        if self._running is not None:
+            where = f"the {self._running.block.label} block"
+            self._running.certain = frozenset()
+        self.finish(stopped=f"{where} raised {error}")
+
+    def finish(self, stopped: str = "") -> None:
+        """Compare what both sides handed out; what a side lacks is `missing`.
+
+        Args:
+            stopped: what ended the run before its time; such a run has not passed.
+        """
+        self.close()
+        while len(self._captures) < 2:
+            self._captures.append(Captures())
+        left, right = self._captures
+        pairs = pair_up(left, right, () if self.requests else self._automatic(), self.labels)
+        pairs = tuple(self._explained(pair) for pair in pairs)
+        comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
+        notes = () if stopped else self._remarks(pairs)
+        report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped)
+        self.result = DualResult(report, comparisons)
+
+    def _watched(self) -> set[str]:
+        names = {name for block in self.cell.blocks for name in block.names}
+        for request in self.requests:
+            names |= {*free_names(request.left), *free_names(request.right)}
+        return names
+
+    def _automatic(self) -> tuple[str, ...]:
+        left, right = self.cell.blocks
+        return tuple(name for name in left.names if name in right.names and not name.startswith("_"))
+
+    def _take(self, running: _Running) -> None:
+        wait_for(running.block)
+        self._seconds.append(time.perf_counter() - running.started)
+        self._facts.append(describe(running.block))
+        namespace = self._namespace()
+        bound = {
+            name for name in self._watched()
+            if name in namespace and (name in running.certain or running.watch.changed(name, namespace))
+        }  # fmt: skip
+        self._bound.append(bound)
+        other = self.cell.blocks[1 - running.index]
+        foreign = self._bound[0] if running.index else set(other.names)
+        side = Side(running.index, running.block.label, other.label, bound, foreign)
+        automatic = () if self.requests else self._automatic()
+        self._captures.append(take(side, self.requests, automatic, namespace, running.recorder, running.last))
+
+    def _explained(self, pair: Pair) -> Pair:
+        """One sentence instead of two when neither block binds what was asked for."""
+        request = next((request for request in self.requests if request.row == pair.row), None)
+        if request is None or len(self._bound) < 2 or not (pair.left.missing and pair.right.missing):
+            return pair
+        return _neither(pair, request, {name for block in self.cell.blocks for name in block.names}, self._bound)
+
+    def _sides(self) -> tuple[SideFacts, SideFacts]:
+        def facts(index: int) -> SideFacts:
+            ran = index < len(self._seconds)
+            return SideFacts(self.labels[index], self._seconds[index] if ran else None, self._facts[index] if ran else {})
+
+        return facts(0), facts(1)
+
+    def _remarks(self, pairs: Iterable[Pair]) -> list[str]:
+        rows = [pair.row for pair in pairs]
+        remarks = [
+            f"--tol {rule.pattern!r} fits no row"
+            for rule in self.cell.options.tolerances.rules
+            if not any(self.cell.options.tolerances.of(row, "", "") is rule.tolerance for row in rows)
+        ]
+        return remarks if rows else [*remarks, self._nothing()]
+
+    def _nothing(self) -> str:
+        """Why a run without captures found no row, and what to write."""
+        left, right = self.cell.blocks
+
+        def bound(block: Block) -> str:
+            return ", ".join(block.names) or "nothing"
+
+        return (
+            f"no name is bound to tensors by both blocks ({left.label} binds {bound(left)}; {right.label} binds "
+            f"{bound(right)}). Name what to compare, as in: %%dual \"left_name ~ right_name\""
+        )
+
+
+class _Running:
+    """The block that runs now."""
+
+    def __init__(self, block: Block, index: int, watch: Watch) -> None:
+        self.block = block
+        self.index = index
+        self.watch = watch
+        self.certain = block.certain
+        self.last: dict[str, Any] = {}
+        self.recorder = Recorder().__enter__()
+        self.started = time.perf_counter()
+
+
+def _neither(pair: Pair, request: Request, names: set[str], bound: list[set[str]]) -> Pair:
+    wanted = free_names(request.left)
+    if not request.shared or any(name in side for name in wanted for side in bound):
+        return pair
+    sentence = f"neither block binds {wanted[0] if wanted else request.left!r}.{unbound_hint(request, sorted(names))}"
+    return Pair(pair.row, replace(pair.left, missing=sentence), replace(pair.right, missing=sentence))
+
+
+# --- values already in hand ---
+
+
+def compare(left: Any, right: Any, **options: Any) -> DualResult:
+    """Compare two tensors, or two nested structures leaf by leaf.
+
+    Args:
+        left: a tensor of any framework, a number, or a dict, list, tuple, NamedTuple or
+            dataclass of them; the reference unless `reference="right"`.
+        right: the same structure on the other side.
+        **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
+            `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`.
+
+    Returns:
+        A `DualResult`; a bare tensor's row is named `value`.
+
+    Raises:
+        OptionError: an option is unknown or has a bad value.
+
+    Examples:
+        >>> import numpy as np
+        >>> result = compare(np.float32([1, 2]), np.float32([1, 2]))
+        >>> result.passed, result["value"].verdict
+        (True, 'equal')
+        >>> compare(np.zeros(3), np.zeros((3, 1)))["value"].verdict
+        'shape'
+    """
+    checked = options_from(options, accepted=COMPARE_OPTIONS)
+    sides = [Captures({"value" + path: leaf for path, leaf in capture(value)}) for value in (left, right)]
+    pairs = pair_up(sides[0], sides[1], (), ("left", "right"))
+    comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
+    report = build_report((SideFacts("left"), SideFacts("right")), comparisons, {})
+    return DualResult(report, comparisons)
+
+
+def assert_close(left: Any, right: Any, **options: Any) -> None:
+    """`compare(left, right, ...)` that raises unless everything passed.
+
+    Args:
+        left: see `compare`.
+        right: see `compare`.
+        **options: see `compare`.
+
+    Raises:
+        DualMismatch: an `AssertionError` with the table in its text.
+        OptionError: an option is unknown or has a bad value.
+
+    Examples:
+        >>> import numpy as np
+        >>> assert_close(np.ones(2), np.ones(2))
+    """
+    __tracebackhide__ = True
+    compare(left, right, **options).assert_close()
+

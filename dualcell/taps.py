@@ -1,0 +1,64 @@
+"""`tap`: hand out a tensor from inside a function, a `forward` or a Keras `call`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_recorders: list[Recorder] = []  # the running side is the last; empty outside a run
+
+
+class Recorder:
+    """What the taps of one running side have handed out, by name, in order."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Any]] = {}
+        self.compiled: list[str] = []
+
+    def __enter__(self) -> Recorder:
+        _recorders.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _recorders.remove(self)
+
+    def record(self, name: str, value: Any) -> None:
+        """Keep the value as it is now."""
+        from dualcell.captures import capture  # deferred: keeps `import dualcell` light
+
+        self.values.setdefault(name, []).append(capture(value))
+
+
+def tap(name: str, value: T) -> T:
+    """Record `value` under `name` for the side that is running; return it unchanged.
+
+    Inside a `%%dual` cell (or `dualcell.dual()`) each call adds a row; repeated calls
+    under one name give `name[0]`, `name[1]`, ... Outside a run it does nothing. Inside a
+    compiled graph there is no value to record; the row then says so and names `--eager`.
+
+    Args:
+        name: the row's name, the same on both sides.
+        value: a tensor of any framework, or a nested structure of tensors.
+
+    Returns:
+        The same object.
+
+    Raises:
+        TypeError: `name` is not a string (the arguments were probably swapped).
+
+    Examples:
+        >>> tap("hidden", [1.0, 2.0])
+        [1.0, 2.0]
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"tap(name, value): the name is a {type(name).__name__}, expected a string.")
+    if not _recorders:
+        return value
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.compiler.is_compiling():
+        _recorders[-1].compiled.append(name)  # traced by torch.compile: value is a stand-in
+    else:
+        _recorders[-1].record(name, value)
+    return value
