@@ -2,7 +2,7 @@
 
 Only the fences and the blocks' last expressions are replaced; every other statement
 keeps its place and its line, so a traceback is the one the user's code would give.
-The statements of a run are put into a `try`, so that what was captured is shown, and
+The statements of a run are put into a `with`, so that what was captured is shown, and
 everything is put back, before an error goes on its way.
 """
 
@@ -94,29 +94,26 @@ class _Run:
         return blocks
 
     def woven(self, spec: tuple[Any, ...], source: str, *, last: bool) -> list[ast.stmt]:
-        """The run's statements inside `try`, then the statement that gives the result."""
+        """The run's statements inside `with`, then the statement that gives the result."""
         body: list[ast.stmt] = []
         index = -1
         for position, statement in enumerate(self.statements):
             text = fence_text(statement)
             following = self.statements[position + 1] if position + 1 < len(self.statements) else None
             ends_block = following is None or fence_text(following) is not None
-            if text is not None and fence_verb(text) == OPEN:
-                body.append(_statement(statement, "begin", spec))
-            elif text is not None and is_header(text):
+            if text is not None and is_header(text):
                 index += 1
-                body += [_statement(statement, "begin", spec)] if index == 0 and spec[0] is None else []
                 body.append(_statement(statement, "enter", index))
-            elif text is None or fence_verb(text) != DIFF:
+            elif text is None or fence_verb(text) not in (OPEN, DIFF):
                 shown = index >= 0 and ends_block and isinstance(statement, ast.Expr)
                 body.append(_shown(statement, source) if shown else statement)
         body.append(_statement(self.statements[-1], "leave"))
-        return [self._guarded(body), self._refusal(), self._result(spec, last=last)]
+        return [self._guarded(body, spec), self._refusal(), self._result(spec, last=last)]
 
-    def _guarded(self, body: list[ast.stmt]) -> ast.stmt:
-        anchor = self.statements[-1]
-        handler = ast.ExceptHandler(None, None, [_statement(anchor, "fail"), ast.Raise()])
-        return ast.copy_location(ast.Try(body, [handler], [], []), self.statements[0])
+    def _guarded(self, body: list[ast.stmt], spec: tuple[Any, ...]) -> ast.stmt:
+        """A `with`, as after `try` and `raise` IPython 9 quotes the line of the `raise`."""
+        anchor = self.statements[0]
+        return ast.copy_location(ast.With([ast.withitem(_call(anchor, "running", spec))], body), anchor)
 
     def _refusal(self) -> ast.stmt:
         """`--strict`: raised here, so that the traceback ends in the user's own cell."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -11,9 +13,10 @@ from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell import notebook
 from dualcell.blocks import DIFF, MAGIC, OPEN, fence_verb, is_cell_magic, rewrite
+from dualcell.completion import complete
 from dualcell.errors import did_you_mean
 from dualcell.fences import weave
-from dualcell.frameworks.registry import SPELLINGS
+from dualcell.frameworks.registry import SPELLINGS, loaded_blocks
 from dualcell.options import DTYPES, Options, build_parser, options_from
 from dualcell.project import project_options
 
@@ -117,6 +120,50 @@ class _Rewrite:
         return self.transformers.rewrite(lines)
 
 
+class Completions:
+    """Completion of dualcell's own lines, and of nothing else, in old and new IPython."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.entry = _context_matcher() or self.line_matches
+
+    @property
+    def place(self) -> list[Any]:
+        """The list the shell looks through. IPython 7's gives the whole answer alone."""
+        completer = self.shell.Completer
+        return getattr(completer, "magic_arg_matchers", completer.custom_matchers)
+
+    def line_matches(self, _: str) -> list[str]:
+        """For IPython 7: it hands over the line only; its caller holds the whole cell."""
+        cell = sys._getframe(1).f_locals.get("full_text")  # noqa: SLF001
+        return complete(self.shell.Completer.text_until_cursor, str(cell or ""), _devices()) or []
+
+
+def _devices() -> list[str]:
+    """Devices of the frameworks that are already imported."""
+    adapters = (loaded_blocks(name) for name in ("torch", "jax", "tensorflow"))
+    return [device for adapter in adapters if adapter is not None for device in adapter.devices()]
+
+
+def _context_matcher() -> Any:
+    """The matcher of IPython 8.6 and later, which can silence all others; else None."""
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher
+    except ImportError:
+        return None
+
+    @context_matcher(identifier="dualcell")
+    def matcher(context: Any) -> dict[str, Any]:
+        line = context.line_with_cursor[: context.cursor_position]
+        words = complete(line, context.full_text, _devices())
+        fragment = re.split(r"[\s\"'~=]", line)[-1]
+        found = [SimpleCompletion(word, type="dualcell") for word in words or ()]
+        # on our own lines nobody else answers, but attributes of captures are Python's
+        return {"completions": found, "matched_fragment": fragment, "suppress": words is not None and "." not in fragment}
+
+    return matcher
+
+
 class Extension:
     """Everything `%load_ext` adds to a shell, and how to take it away."""
 
@@ -125,6 +172,7 @@ class Extension:
         self.magics = DualMagics(shell)
         self.transformers = Transformers()
         self.rewriter = _Rewrite(self.transformers)
+        self.completions = Completions(shell)
 
     def add(self) -> None:
         """Register magics, transformers and completion; take up the project's options."""
@@ -137,6 +185,7 @@ class Extension:
         self.shell.input_transformers_cleanup.append(self.rewriter)
         self.shell.input_transformers_post.append(self.transformers.remember)
         self.shell.ast_transformers.append(self.transformers)
+        self.completions.place.append(self.completions.entry)
         notebook.defaults.append(self.magics.defaults)
 
     def remove(self) -> None:
@@ -150,6 +199,7 @@ class Extension:
             (shell.input_transformers_cleanup, self.rewriter),
             (shell.input_transformers_post, self.transformers.remember),
             (shell.ast_transformers, self.transformers),
+            (self.completions.place, self.completions.entry),
             (notebook.defaults, self.magics.defaults),
         ):
             if item in place:

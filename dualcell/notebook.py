@@ -1,4 +1,4 @@
-"""What the fences of a running cell call: begin, enter, show, leave, fail, finish.
+"""What the fences of a running cell call: check, running, enter, show, leave, finish.
 
 The calls stand in the user's own code (`dualcell.fences` put them there), so none of
 them may leave a frame in a traceback: usage errors become IPython's `UsageError`.
@@ -50,12 +50,25 @@ def check(spec: tuple[Any, ...]) -> None:
     _session(spec)
 
 
-@usage
-def begin(spec: tuple[Any, ...]) -> None:
-    """Start the run; the lines above the first header come next."""
-    session = _session(spec)
-    _sessions.append(session)
-    session.open_shared()
+class running:  # noqa: N801 - reads as a statement in the woven cell
+    """`with running(spec):` stands around a run; an error in it shows what came before."""
+
+    def __init__(self, spec: tuple[Any, ...]) -> None:
+        self.spec = spec
+
+    @usage
+    def __enter__(self) -> None:
+        __tracebackhide__ = True
+        session = _session(self.spec)
+        _sessions.append(session)
+        session.open_shared()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            session = _sessions.pop()
+            session.abandon(type(error).__name__)
+            if len(session.result) and not isinstance(error, UsageError):
+                display(session.result)
 
 
 @usage
@@ -84,15 +97,6 @@ def leave() -> None:
     session.finish()
     if session.cell.options.out:
         get_ipython().user_ns[session.cell.options.out] = session.result
-
-
-def fail() -> None:
-    """A block raised: show what was captured so far; the error goes on by itself."""
-    session = _sessions.pop()
-    error = sys.exc_info()[1]
-    session.abandon(type(error).__name__)
-    if len(session.result) and not isinstance(error, UsageError):
-        display(session.result)
 
 
 def is_refused() -> bool:

@@ -92,8 +92,13 @@ class Session:
         where = "the lines above the first header"
         if self._running is not None:
             where = f"the {self._running.block.label} block"
-            self._running.certain = frozenset()
+        self.doubt()
         self.finish(stopped=f"{where} raised {error}")
+
+    def doubt(self) -> None:
+        """The running block was cut short, so no name is surely bound any more."""
+        if self._running is not None:
+            self._running.certain = frozenset()
 
     def finish(self, stopped: str = "") -> None:
         """Compare what both sides handed out; what a side lacks is `missing`.
@@ -183,7 +188,7 @@ class _Running:
         self.watch = watch
         self.certain = block.certain
         self.last: dict[str, Any] = {}
-        self.recorder = Recorder().__enter__()
+        self.recorder = Recorder(capture).__enter__()
         self.started = time.perf_counter()
 
 

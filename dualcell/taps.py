@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,9 +12,14 @@ _recorders: list[Recorder] = []  # the running side is the last; empty outside a
 
 
 class Recorder:
-    """What the taps of one running side have handed out, by name, in order."""
+    """What the taps of one running side have handed out, by name, in order.
 
-    def __init__(self) -> None:
+    Args:
+        keep: makes of a value what is kept of it: a snapshot (`captures.capture`).
+    """
+
+    def __init__(self, keep: Callable[[Any], Any]) -> None:
+        self.keep = keep
         self.values: dict[str, list[Any]] = {}
         self.compiled: list[str] = []
 
@@ -26,9 +32,7 @@ class Recorder:
 
     def record(self, name: str, value: Any) -> None:
         """Keep the value as it is now."""
-        from dualcell.captures import capture  # deferred: keeps `import dualcell` light
-
-        self.values.setdefault(name, []).append(capture(value))
+        self.values.setdefault(name, []).append(self.keep(value))
 
 
 def tap(name: str, value: T) -> T:
