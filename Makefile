@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv and .venv-colab.
+PYTHON ?= python3
+PIP_FLAGS := --quiet --no-input --disable-pip-version-check
+# in CI a skipped test is a failure: what was promised there must have run
+PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv colab-venv demo test lint format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+venv: .venv/.installed  ## set up .venv: dualcell, every framework, the newest IPython, test and lint tools
+
+colab-venv: .venv-colab/.installed  ## set up .venv-colab: Google Colab's IPython 7.34 and its kernel
+
+# tf-keras asks for the full TensorFlow, whose files would overwrite those of tensorflow-cpu
+.venv/.installed: constraints.txt pyproject.toml
+	@echo "Setting up .venv (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[test,lint]' torch tensorflow-cpu keras jax
+	@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt --no-deps tf-keras
+	@touch $@
+
+.venv-colab/.installed: constraints-colab.txt pyproject.toml
+	@echo "Setting up .venv-colab (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv-colab
+	@.venv-colab/bin/python -m pip install $(PIP_FLAGS) -c constraints-colab.txt -e . \
+	  ipykernel jupyter_client torch tensorflow-cpu keras hypothesis pytest pytest-randomly
+	@touch $@
+
+demo: venv  ## run demo.ipynb in a real kernel, print its tables, write demo.html
+	@.venv/bin/python tests/notebook/run_demo.py demo.ipynb demo.html
+
+test: venv colab-venv  ## run all tests, on the newest IPython and on Colab's
+	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+lint: venv  ## check style, format and types
+	@.venv/bin/python -m ruff check
+	@.venv/bin/python -m ruff format --check
+	@.venv/bin/python -m pyright
+
+format: venv  ## format the code and mend what ruff can mend
+	@.venv/bin/python -m ruff check --fix
+	@.venv/bin/python -m ruff format
+
+clean:  ## remove the environments and everything built
+	@rm -rf .venv .venv-colab demo.html build dist .pytest_cache .ruff_cache .hypothesis

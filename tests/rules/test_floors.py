@@ -1,0 +1,175 @@
+"""The house has floors: a file imports only from lower ones, and a library only where it may.
+
+Every import counts: lazy ones inside functions, those for type checkers only, relative
+ones, and `import_module("a literal")`. Names put together at run time (the registry's
+table of adapters, `dualcell.__getattr__`) are not imports this can see.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import dualcell
+
+ROOT = Path(dualcell.__file__).parent
+
+# file -> (its floor, the third-party packages it may import)
+HOUSE: Mapping[str, tuple[int, set[str]]] = {
+    "frameworks/__init__.py": (0, set()),  # empty on purpose: it runs before every file of its folder
+    "render/__init__.py": (0, set()),
+    "errors.py": (0, set()),
+    "taps.py": (0, set()),
+    "tolerance.py": (1, set()),
+    "requests.py": (1, set()),
+    "options.py": (2, set()),
+    "stats.py": (2, {"numpy"}),
+    "project.py": (3, set()),
+    "frameworks/base.py": (3, {"numpy"}),
+    "frameworks/numpy.py": (4, {"numpy"}),
+    "frameworks/python.py": (4, {"numpy"}),
+    "frameworks/pandas.py": (4, {"numpy", "pandas"}),
+    "frameworks/torch.py": (5, {"numpy", "torch"}),
+    "frameworks/tensorflow.py": (5, {"numpy", "tensorflow"}),
+    "frameworks/jax.py": (5, {"numpy", "jax"}),
+    "frameworks/keras.py": (6, {"numpy", "keras"}),
+    "frameworks/tf_keras.py": (6, {"numpy", "tf_keras"}),
+    "frameworks/registry.py": (7, set()),
+    "blocks.py": (8, set()),
+    "nested.py": (8, set()),
+    "completion.py": (8, set()),
+    "fences.py": (9, set()),
+    "captures.py": (9, set()),
+    "environment.py": (9, {"triton"}),  # imported early, or it aborts the process (see there)
+    "pairs.py": (10, set()),
+    "comparison.py": (11, set()),
+    "report.py": (12, set()),
+    "render/text.py": (13, set()),
+    "render/json.py": (13, set()),
+    "render/html.py": (14, {"jinja2"}),
+    "result.py": (15, {"pandas"}),
+    "session.py": (16, set()),
+    "context.py": (17, set()),
+    "notebook.py": (17, {"IPython"}),
+    "magic.py": (18, {"IPython", "traitlets"}),
+    "__init__.py": (19, set()),
+}
+
+
+def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import; `from a import b` yields `a.b`.
+
+    Args:
+        tree: a file.
+        package: the packages the file lies in, outermost first.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__") and node.args:
+            if isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def file_of(name: str, root: Path) -> str:
+    """The file of the package at `root` that `name` (a module, or something in one) comes from."""
+    parts = name.split(".")[1:]
+    while parts:
+        path = Path(*parts)
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if (root / candidate).is_file():
+                return candidate.as_posix()
+        parts.pop()
+    return "__init__.py"
+
+
+def violations(root: Path, house: Mapping[str, tuple[int, set[str]]]) -> list[str]:
+    """What the package at `root` does against the table; empty if it keeps to it."""
+    files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.py"))}
+    found = [f"{name}: has no floor in the table" for name in files if name not in house]
+    found += [f"{name}: is in the table, but not in the package" for name in house if name not in files]
+    for name, path in files.items():
+        floor, libraries = house.get(name, (len(house), set()))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for line, target in imported(tree, (root.name, *Path(name).parent.parts)):
+            library = target.split(".")[0]
+            if library == root.name:
+                below = file_of(target, root)
+                if house.get(below, (-1, set()))[0] >= floor:
+                    found.append(f"{name}:{line}: floor {floor} imports {below} of floor {house[below][0]}")
+            elif library not in sys.stdlib_module_names and library not in libraries:
+                found.append(f"{name}:{line}: may not import {library}")
+    return found
+
+
+def test_imports_go_down_and_libraries_have_one_door():
+    assert violations(ROOT, HOUSE) == []
+
+
+def test_every_allowance_is_used():
+    """A library the table allows but the file does not import is a door left open."""
+    for name, (_, libraries) in HOUSE.items():
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+        used = {target.split(".")[0] for _, target in imported(tree, ("dualcell", *Path(name).parent.parts))}
+        assert libraries <= used, name
+
+
+# --- the check can fail ---
+
+TINY = {"__init__.py": (3, set()), "low.py": (0, set()), "same.py": (1, set()), "high.py": (1, {"torch"})}
+HEALTHY = {
+    "__init__.py": "from tiny.high import f",
+    "low.py": "import os",
+    "same.py": "from tiny import low",
+    "high.py": "import torch\nfrom .low import g",
+}
+
+
+def plant(root: Path, file: str, text: str) -> Path:
+    """A healthy package of four files, but for one of them."""
+    root.mkdir()
+    for name, source in {**HEALTHY, file: text}.items():
+        (root / name).write_text(source, encoding="utf-8")
+    return root
+
+
+def test_a_healthy_tree_passes(tmp_path):
+    assert violations(plant(tmp_path / "tiny", "low.py", "import os"), TINY) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        ("low.py", "from tiny.high import f", "low.py:1: floor 0 imports high.py of floor 1"),
+        ("low.py", "import tiny.high", "low.py:1: floor 0 imports high.py of floor 1"),
+        ("low.py", "from . import high", "low.py:1: floor 0 imports high.py of floor 1"),
+        ("low.py", "def f():\n    from tiny import high", "low.py:2: floor 0 imports high.py of floor 1"),
+        ("low.py", "from importlib import *; import_module('tiny.high')", "low.py:1: floor 0 imports high.py of floor 1"),
+        ("same.py", "from tiny.high import f", "same.py:1: floor 1 imports high.py of floor 1"),
+        ("same.py", "from tiny import f", "same.py:1: floor 1 imports __init__.py of floor 3"),
+        ("same.py", "import torch.nn", "same.py:1: may not import torch"),
+        ("same.py", "__import__('torch')", "same.py:1: may not import torch"),
+        ("new.py", "", "new.py: has no floor in the table"),
+    ],
+)  # fmt: skip
+def test_a_lie_is_found(tmp_path, file, text, complaint):
+    assert violations(plant(tmp_path / "tiny", file, text), TINY) == [complaint]
+
+
+def test_a_lost_file_is_found(tmp_path):
+    root = plant(tmp_path / "tiny", "low.py", "import os")
+    (root / "same.py").unlink()
+    assert violations(root, TINY) == ["same.py: is in the table, but not in the package"]
