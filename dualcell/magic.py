@@ -169,6 +169,7 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
+        self.project = project_options()  # first, as it may refuse and nothing is registered yet
         self.magics = DualMagics(shell)
         self.transformers = Transformers()
         self.rewriter = _Rewrite(self.transformers)
@@ -176,7 +177,8 @@ class Extension:
 
     def add(self) -> None:
         """Register magics, transformers and completion; take up the project's options."""
-        given = project_options()
+        configured = self.magics.config.get(type(self.magics).__name__, {})  # by %config, before a reload
+        given = {name: value for name, value in self.project.items() if name not in configured}
         if given:
             for name, value in given.items():
                 setattr(self.magics, name, value)
@@ -209,6 +211,7 @@ class Extension:
 _loaded: dict[int, Extension] = {}
 
 
+@notebook.usage
 def load(shell: Any) -> None:
     """`%load_ext dualcell`; a second load changes nothing."""
     if id(shell) not in _loaded:

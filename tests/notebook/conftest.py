@@ -1,0 +1,38 @@
+"""Every test here runs in a real kernel, in each interpreter dualcell supports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.notebook.kernel import INTERPRETERS, Kernel
+
+LEFT_BEHIND = """\
+__import__("dualcell.notebook", None, None, ["_sessions"])._sessions,
+__import__("dualcell.taps", None, None, ["_recorders"])._recorders,
+[name for name in get_ipython().user_ns if "dual" in name and name not in ("dualcell", "dual")],
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if {"kernel", "shell"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("kernel")
+
+
+@pytest.fixture(scope="module", params=INTERPRETERS)
+def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel without dualcell, one for each module and interpreter."""
+    running = Kernel(request.param, tmp_path_factory.mktemp("kernel"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def shell(kernel: Kernel) -> Iterator[Kernel]:
+    """The module's kernel with dualcell and NumPy; nothing may be left behind by a test."""
+    kernel.succeed("%reset -f")
+    kernel.succeed("%load_ext dualcell\nimport numpy as np")
+    yield kernel
+    assert kernel.value(LEFT_BEHIND.replace("\n", " ")) == ([], [], [])

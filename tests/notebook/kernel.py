@@ -1,0 +1,179 @@
+"""A real kernel of a given interpreter, and what it answered, in plain records."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+
+ROOT = Path(__file__).parents[2]
+INTERPRETERS = {
+    "main": sys.executable,
+    "colab": os.environ.get("DUALCELL_COLAB_PYTHON", str(ROOT / ".venv-colab" / "bin" / "python")),
+}
+_SECONDS = 120  # TensorFlow's import on a busy machine
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def interpreter(name: str) -> str:
+    """The path of an interpreter; a missing one fails the test, as a skip would hide it."""
+    path = INTERPRETERS[name]
+    if not Path(path).is_file():
+        pytest.fail(f"The {name} interpreter is missing: {path} (set DUALCELL_COLAB_PYTHON or make .venv-colab).")
+    return path
+
+
+@dataclass
+class Reply:
+    """What one cell answered.
+
+    Attributes:
+        content: the reply's content.
+        messages: (type, content) of every output, in order.
+    """
+
+    content: dict[str, Any]
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """`ok`, `error` or `aborted`."""
+        return self.content["status"]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The outputs' types without streams: `display_data`, `execute_result`, `error`."""
+        return [kind for kind, _ in self.messages if kind != "stream"]
+
+    @property
+    def shown(self) -> list[str]:
+        """The text of every display and result, in order."""
+        return [content["data"]["text/plain"] for _, content in self.messages if "data" in content]
+
+    @property
+    def stdout(self) -> str:
+        return self._stream("stdout")
+
+    @property
+    def stderr(self) -> str:
+        return self._stream("stderr")
+
+    @property
+    def traceback(self) -> str:
+        """The text of the error outputs without colours."""
+        lines = [line for kind, content in self.messages if kind == "error" for line in content["traceback"]]
+        return _ANSI.sub("", "\n".join(lines))
+
+    @property
+    def arrows(self) -> list[tuple[int, str]]:
+        """(line, source) of every frame of the traceback, as its arrows point at them."""
+        found = re.findall(r"(?m)^-+> ?(\d+) ?(.*)$", self.traceback)
+        return [(int(number), text.strip()) for number, text in found]
+
+    def _stream(self, name: str) -> str:
+        return "".join(content["text"] for kind, content in self.messages if kind == "stream" and content["name"] == name)
+
+
+class Kernel:
+    """A running kernel. `run` executes cells, `value` reads an expression."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        argv = [interpreter(name), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self.manager = KernelManager()
+        self.manager._kernel_spec = KernelSpec(argv=argv, language="python", display_name=name)
+        environment = os.environ | {"IPYTHONDIR": str(folder / "ipython"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.manager.start_kernel(cwd=str(folder), env=environment)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(_SECONDS)
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def queue(self, *cells: str) -> list[Reply]:
+        """Send all cells at once, as Run All does, and wait for every answer."""
+        if len(cells) > 1:  # hold the kernel until all are in its queue
+            self.client.execute("__import__('time').sleep(0.2)", silent=True)
+        return self._answers([self.client.execute(cell) for cell in cells])
+
+    def run(self, cell: str) -> Reply:
+        return self.queue(cell)[0]
+
+    def succeed(self, cell: str) -> Reply:
+        """Run a cell that must not fail."""
+        reply = self.run(cell)
+        assert reply.status == "ok", reply.traceback or reply.stderr
+        return reply
+
+    def interrupt(self, cell: str, *after: str, when: str) -> list[Reply]:
+        """Run cells and press Ctrl-C once the first has printed `when`."""
+
+        def press(kind: str, content: dict[str, Any]) -> None:
+            if kind == "stream" and when in content["text"]:
+                time.sleep(0.3)  # the print comes a moment before the sleep
+                self.manager.interrupt_kernel()
+
+        return self._answers([self.client.execute(text) for text in (cell, *after)], press)
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression in the kernel, as a literal."""
+        return self.values(expression)[0]
+
+    def values(self, *expressions: str) -> list[Any]:
+        """The values of several expressions in the kernel, as literals."""
+        asked = {str(number): expression for number, expression in enumerate(expressions)}
+        request = self.client.execute("", silent=True, user_expressions=asked)
+        answers = self._reply(request)["user_expressions"]
+        for number, expression in asked.items():
+            assert answers[number]["status"] == "ok", f"{expression}: {answers[number]}"
+        return [ast.literal_eval(answers[number]["data"]["text/plain"]) for number in asked]
+
+    def complete(self, cell: str, cursor: int | None = None) -> list[str]:
+        """The texts the cell's unfinished word could become, as a front end would show them."""
+        at = len(cell) if cursor is None else cursor
+        content = self._reply(self.client.complete(cell, at))
+        return [cell[: content["cursor_start"]].rpartition("\n")[2] + match for match in content["matches"]]
+
+    def matches(self, cell: str, cursor: int | None = None) -> list[str]:
+        """The matches as the kernel gives them."""
+        return self._reply(self.client.complete(cell, len(cell) if cursor is None else cursor))["matches"]
+
+    def _reply(self, request: str) -> dict[str, Any]:
+        while True:
+            message = self.client.get_shell_msg(timeout=_SECONDS)
+            if message["parent_header"]["msg_id"] == request:
+                return message["content"]
+
+    def _answers(
+        self, requests: list[str], watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
+    ) -> list[Reply]:
+        outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {request: [] for request in requests}
+        waiting = set(requests)
+        while waiting:
+            message = self.client.get_iopub_msg(timeout=_SECONDS)
+            request, kind, content = message["parent_header"].get("msg_id"), message["msg_type"], message["content"]
+            if request not in outputs or kind == "execute_input":
+                continue
+            if kind == "status":
+                waiting -= {request} if content["execution_state"] == "idle" else set()
+                continue
+            outputs[request].append((kind, content))
+            watch(kind, content)
+        return [Reply(self._reply(request), outputs[request]) for request in requests]
+
+
+def marked(cell: str, mark: str) -> int:
+    """The number of the one line that holds `mark`."""
+    (number,) = [number for number, line in enumerate(cell.split("\n"), start=1) if mark in line]
+    return number
