@@ -8,9 +8,7 @@ module, so there is one grammar and one runtime.
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +23,15 @@ OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
 _WORDS = "|".join(sorted((re.escape(word) for word in SPELLINGS), key=len, reverse=True))
 _HEADER = re.compile(rf"^#\s*-{{2,}}\s*({_WORDS})\b(?!\.)(.*)$", re.IGNORECASE)
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")
-_FENCE = re.compile(rf"^%{MAGIC}\s+(\w+)")
+# what a quote can stand in, whichever begins first: `!ls it's`, `# it's`, or a string.
+# tokenize would not do: it stops at `!` and `?`, and splits f-strings by Python's version
+_STRINGS = re.compile(
+    r"""^[ \t]*(?:[\w., ]+=[ \t]*)?[!%?](?:\\\n|[^\n])*
+    | \#[^\n]*
+    | (?P<string> \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+                | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )""",
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -135,18 +141,12 @@ def near_headers(text: str) -> tuple[tuple[int, str], ...]:
 
 
 def _lines_inside_strings(text: str) -> set[int]:
-    """Numbers of the lines that begin inside a string; shell and magic lines are skipped."""
-    plain = re.sub(r"(?m)^\s*(?:[\w., ]+=\s*)?[!%?].*$", "pass", text)
+    """Numbers of the lines that begin inside a string; shell lines and comments hold no string."""
     inside: set[int] = set()
-    depth = 0
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(plain).readline):
-            name = tokenize.tok_name[token.type]
-            depth += (name == "FSTRING_START") - (name == "FSTRING_END")
-            if name in ("STRING", "FSTRING_MIDDLE") or depth:
-                inside.update(range(token.start[0] + 1, token.end[0] + 1))
-    except (tokenize.TokenError, SyntaxError):
-        pass  # not Python yet: the compiler will say so, at the right line
+    for found in _STRINGS.finditer(text):
+        if found["string"]:
+            first = text.count("\n", 0, found.start()) + 1
+            inside.update(range(first + 1, first + found["string"].count("\n") + 1))
     return inside
 
 
@@ -166,7 +166,7 @@ def fence_text(statement: ast.stmt) -> str | None:
 
 def fence_verb(text: str) -> str:
     """The first word of a fence: `cell`, `diff`, or a framework."""
-    return re.split(r"[\s:]", text.strip() + " ", maxsplit=1)[0]
+    return re.split(r"[\s:;]", text.strip() + " ", maxsplit=1)[0]
 
 
 def is_header(text: str) -> bool:
@@ -185,7 +185,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
     """Names bound at the top level: (all in order, those surely bound, modules imported).
 
     A name inside `if`, `for`, `with`, `try` or `match` may stay unbound, so it is not
-    sure. Names declared `global` in a function count as not sure either.
+    sure. Nor is one that `:=` binds, or that a function declares `global`.
 
     Examples:
         >>> names, sure, _ = bindings(ast.parse("x = 1\\nif x:\\n    y = 2").body)
@@ -199,7 +199,8 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
         found = list(_bound(statement))
         names |= dict.fromkeys(found)
         if not isinstance(statement, _MAYBE):
-            certain |= dict.fromkeys(found)
+            walrus = {node.target.id for node in ast.walk(statement) if isinstance(node, ast.NamedExpr)}
+            certain |= dict.fromkeys(name for name in found if name not in walrus)
         imported |= dict.fromkeys(_imported(statement))
     return tuple(names), tuple(certain), tuple(imported)
 
@@ -218,8 +219,8 @@ def _bound(node: ast.AST, *, comprehension: bool = False) -> Iterator[str]:
         yield node.id
     elif isinstance(node, ast.alias):
         yield node.asname or node.name.partition(".")[0]
-    elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name
+    elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
+        yield from filter(None, [node.rest if isinstance(node, ast.MatchMapping) else node.name])
     elif isinstance(node, ast.NamedExpr):
         yield from _bound(node.value, comprehension=comprehension)
         yield node.target.id
@@ -232,6 +233,8 @@ def _bound(node: ast.AST, *, comprehension: bool = False) -> Iterator[str]:
     children: Iterator[ast.AST] = ast.iter_child_nodes(node)
     if isinstance(node, ast.Assign):  # the value first: a walrus in it binds before the target
         children = iter((node.value, *node.targets))
+    elif isinstance(node, ast.AnnAssign) and node.value is None:  # `x: int` alone binds nothing
+        children = iter(())
     for child in children:
         yield from _bound(child, comprehension=inside)
 
@@ -282,7 +285,8 @@ def read_cell(raw: RawCell, defaults: Options) -> Cell:
         raise OptionError("Captures stand on the %%dual line and on %dual diff; write them in one place.")
     for header, block in zip(headers, raw.blocks, strict=True):
         first = "%%dual line" if raw.opening is not None else "first %dual line"
-        refuse_options(dict(header.line.given), BLOCK_OPTIONS, f"the header of a block (line {block.line})", f"the {first}")
+        where = f"the header of a block (line {block.line})"
+        refuse_options(dict(header.line.given), BLOCK_OPTIONS, where, f"the {first}")
         if header.line.captures:
             words = " ".join(header.line.captures)
             raise OptionError(

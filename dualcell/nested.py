@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dualcell.errors import DualError
 from dualcell.frameworks.registry import array_adapter
 
 _TOO_DEEP = 100
@@ -23,6 +24,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     Args:
         value: any object; one that is no structure is its own leaf.
         path: the name the paths begin with.
+
+    Raises:
+        DualError: it is nested more than 100 levels deep.
 
     Examples:
         >>> list(leaves({"loss": 1.0, "hidden": [2, None, 3]}, "out"))
@@ -43,10 +47,12 @@ def _is_tensor(value: Any) -> bool:
 def _walk(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     if value is None:
         return
-    children = None if id(value) in above or len(above) > _TOO_DEEP else _children(value)
+    children = None if id(value) in above else _children(value)
     if children is None:
         yield path, value
         return
+    if len(above) > _TOO_DEEP:  # to skip what is below would be to pass it unseen
+        raise DualError(f"{path[:40]}... is nested more than {_TOO_DEEP} levels deep; name the part to compare.")
     for step, child in children:
         yield from _walk(child, path + step, (*above, id(value)))
 
@@ -56,7 +62,7 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
     if type(value) in (bool, int, float, complex, str, bytes) or array_adapter(value) is not None:
         return None
     if isinstance(value, Mapping):
-        return [(_key_step(key), child) for key, child in value.items()]
+        return _told_apart([(_key_step(key), child) for key, child in value.items()])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return [(f".{name}", getattr(value, name)) for name in value._fields]
     if isinstance(value, list | tuple):
@@ -64,6 +70,16 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [(f".{f.name}", getattr(value, f.name, None)) for f in dataclasses.fields(value)]
     return None
+
+
+def _told_apart(children: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Number the keys that look alike, such as tensors of equal values: no leaf may hide another."""
+    seen: dict[str, int] = {}
+    told = []
+    for step, child in children:
+        count = seen[step] = seen.get(step, 0) + 1
+        told.append((step if count == 1 else f"{step}#{count}", child))
+    return told
 
 
 def _key_step(key: Any) -> str:

@@ -7,9 +7,11 @@ the keywords of `dualcell.compare` all end in one `Options`.
 from __future__ import annotations
 
 import argparse
-import shlex
-from collections.abc import Iterable, Mapping
+import keyword
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from dualcell.errors import OptionError, did_you_mean
@@ -58,6 +60,31 @@ class Options:
         return tolerances(self.rtol, self.atol, self.tol)
 
 
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    """Whether a value is of one of these kinds; a bool is no number."""
+    return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(rule, str) for rule in value)
+
+
+_NONE, _SWITCH = type(None), ("True or False", _is(bool))
+# what an option must be, in words and as a test
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "device": ("a text like 'cpu' or 'cuda:0'", _is(str)),
+    "seed": ("an integer", _is(Integral, _NONE)),
+    "dtype": (f"one of {', '.join(DTYPES)}", _is(str, _NONE)),
+    "eager": _SWITCH,
+    "rtol": ("a number", _is(Real, _NONE)),
+    "atol": ("a number", _is(Real, _NONE)),
+    "tol": ("a list of texts like 'h*:rtol=1e-3,atol=1e-4'", _are_texts),
+    "allow_dtype": _SWITCH,
+    "equal_nan": _SWITCH,
+    "reference": ("'left' or 'right'", _is(str)),
+    "strict": _SWITCH,
+    "out": ("a Python name", _is(str, _NONE)),
+}
 OPTION_NAMES = tuple(field.name for field in fields(Options))
 
 
@@ -79,9 +106,11 @@ def options_from(
             raise OptionError(
                 f"Unknown option {name!r}.{did_you_mean(name, accepted)} Accepted here: {', '.join(accepted)}."
             )
+    for name, value in given.items():
+        expected, fits = _KINDS[name]
+        if not fits(value):
+            raise OptionError(f"{name} is {value!r}, expected {expected}.")
     options = replace(base or Options(), **given)
-    if isinstance(options.tol, str) or not all(isinstance(rule, str) for rule in options.tol):
-        raise OptionError(f"tol is {options.tol!r}, expected a list of texts like 'h*:rtol=1e-3,atol=1e-4'.")
     options = replace(options, tol=tuple(options.tol))
     if options.reference not in ("left", "right"):
         raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
@@ -92,7 +121,7 @@ def options_from(
         )
     if options.seed is not None and not 0 <= options.seed < 2**32:
         raise OptionError(f"seed is {options.seed}, expected 0 <= seed < 2**32, as NumPy takes no other.")
-    if options.out is not None and not options.out.isidentifier():
+    if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
         raise OptionError(f"out is {options.out!r}, expected a Python name.")
     _ = options.tolerances
     return options
@@ -182,11 +211,9 @@ def parse_line(text: str) -> Line:
         >>> parse_line('probs "a ~ b" --seed 0')
         Line(captures=('probs', 'a ~ b'), given=(('seed', 0),), help=False)
     """
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise OptionError(f"{error}: {text!r}. Put a capture with spaces in double quotes.") from None
-    found, rest = build_parser().parse_known_args(words)
+    if _WORD.sub("", text).strip():
+        raise OptionError(f"No closing quotation: {text!r}. Put a capture with spaces in double quotes.")
+    found, rest = build_parser().parse_known_intermixed_args([_unquoted(word) for word in _WORD.findall(text)])
     if rest:
         flag = rest[0].partition("=")[0]
         raise OptionError(f"Unknown option {flag!r}.{did_you_mean(flag, option_flags())} %%dual --help lists all.")
@@ -194,6 +221,20 @@ def parse_line(text: str) -> Line:
     captures = given.pop("captures", ())
     wants_help = given.pop("help", False)
     return Line(tuple(captures), tuple(given.items()), wants_help)
+
+
+# quotes inside a word stay, as in `d['a']`, which a shell's rules would turn into `d[a]`
+_WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'])+""", re.DOTALL)
+_QUOTED = re.compile(r"""([^"'=]*=)?(?:"((?:\\.|[^"\\])*)"|'([^']*)')""", re.DOTALL)
+
+
+def _unquoted(word: str) -> str:
+    """A word without the quotes around it, or around what follows its `=`."""
+    quoted = _QUOTED.fullmatch(word)
+    if quoted is None:
+        return word
+    text = quoted[3] if quoted[2] is None else re.sub(r"\\([\\\"])", r"\1", quoted[2])
+    return (quoted[1] or "") + text
 
 
 def refuse_options(given: Iterable[str], allowed: Iterable[str], where: str, instead: str) -> None:

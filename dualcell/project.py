@@ -28,8 +28,10 @@ def project_options(folder: Path | None = None) -> dict[str, Any]:
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("dualcell", {})
+        if not isinstance(table, dict):
+            raise OptionError(f"it is {table!r}, expected a table of options.")
         given = {name.replace("-", "_"): value for name, value in table.items()}
         options_from(given)
-    except (tomllib.TOMLDecodeError, OptionError, TypeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, OptionError) as error:
         raise OptionError(f"pyproject.toml, [tool.dualcell]: {error}") from None
     return given

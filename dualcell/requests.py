@@ -59,15 +59,17 @@ def read_request(text: str) -> Request:
 
 
 def free_names(expression: str) -> tuple[str, ...]:
-    """Names an expression reads, in order, without those its comprehensions bind."""
-    tree = ast.parse(expression.strip(), mode="eval")
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    """Names an expression reads, in source order, without those its comprehensions and lambdas bind."""
+    nodes = list(ast.walk(ast.parse(expression.strip(), mode="eval")))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
     bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    names.sort(key=lambda node: (node.lineno, node.col_offset))
     return tuple(dict.fromkeys(node.id for node in names if node.id not in bound))
 
 
 def _split_name(text: str) -> tuple[str, str]:
-    named = re.match(r"([A-Za-z_][\w. -]*?)\s*=(?!=)\s*(.+)$", text, re.DOTALL)
+    named = re.match(r"([^\W\d][\w. -]*?)\s*=(?!=)\s*(.+)$", text, re.DOTALL)
     return (named[1], named[2]) if named else ("", text)
 
 

@@ -108,7 +108,7 @@ class DualResult:
         """
         if name not in self._rows:
             rows = ", ".join(map(repr, self._rows)) or "none"
-            raise KeyError(f"no row {name!r}.{did_you_mean(name, self._rows)} Rows: {rows}")
+            raise KeyError(f"no row {name!r}.{did_you_mean(str(name), self._rows)} Rows: {rows}")
         return self._rows[name]
 
     @property
@@ -138,7 +138,9 @@ class DualResult:
         """
         path = Path(path)
         if path.suffix not in _WRITERS:
-            raise ValueError(f"cannot save to {path.name!r}: the suffix is {path.suffix!r}, expected {', '.join(_WRITERS)}")
+            raise ValueError(
+                f"cannot save to {path.name!r}: the suffix is {path.suffix!r}, expected {', '.join(_WRITERS)}"
+            )
         path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
 
     def __repr__(self) -> str:

@@ -99,7 +99,8 @@ def measure(
     wide = None if exact else _wide_dtype(left.dtype, right.dtype)
     for start, left_block, right_block in _blocks(left, right):
         block = kernel(left_block, right_block, wide, equal_nan)
-        size = abs(_as_float(block.left if reference == "left" else block.right))
+        with np.errstate(over="ignore"):  # a complex number's size can overflow; `add` lets none such pass
+            size = abs(_as_float(block.left if reference == "left" else block.right))
         totals.add(start, block, size, tolerance, equal_nan)
     return totals.finish(left, right)
 
@@ -155,10 +156,17 @@ def _float_block(left: Array, right: Array, wide: np.dtype[Any] | None, equal_na
     with np.errstate(all="ignore"):
         same = left == right  # equal infinities too, whose difference would be NaN
         if equal_nan:
-            same |= np.isnan(left) & np.isnan(right)
+            same |= _same_or_nan(left, right)
         difference = np.where(same, 0.0, abs(left - right))
     identical = same_dtype and bool(same.all()) and _same_signs(left, right)
     return _Block(left, right, difference, same, identical)
+
+
+def _same_or_nan(left: Array, right: Array) -> Array:
+    """Equal, or NaN on both sides; of complex numbers both parts must be."""
+    if left.dtype.kind == "c":
+        return _same_or_nan(left.real, right.real) & _same_or_nan(left.imag, right.imag)
+    return (left == right) | (np.isnan(left) & np.isnan(right))
 
 
 def _same_signs(left: Array, right: Array) -> bool:
@@ -208,7 +216,7 @@ class _Totals:
             difference = _as_float(block.difference)
             allowed = tolerance.atol + tolerance.rtol * size
             # an infinite reference must not make an infinite difference acceptable
-            passed = block.same | (np.isfinite(difference) & (difference <= allowed))
+            passed = block.same | (np.isfinite(difference) & np.isfinite(size) & (difference <= allowed))
             self.mismatched += int(passed.size - np.count_nonzero(passed))
             self._ratios(difference, size, tolerance)
             self._sums(block, difference)
@@ -237,11 +245,10 @@ class _Totals:
             return
         difference, size = difference[differs], size[differs]
         self.max_rel = _maximum(self.max_rel, difference / size)
-        finite = np.isfinite(difference)
-        self.needed_atol = max(self.needed_atol, _largest(difference - tolerance.rtol * size, finite))
-        over = np.maximum(difference - tolerance.atol, 0.0)
-        needed = np.where(over > 0, over / size, 0.0)
-        self.needed_rtol = max(self.needed_rtol, _largest(needed, finite))
+        finite = np.isfinite(difference) & np.isfinite(size)
+        needed_atol, needed_rtol = _needed_atol(difference, size, tolerance), _needed_rtol(difference, size, tolerance)
+        self.needed_atol = max(self.needed_atol, _largest(needed_atol, finite))
+        self.needed_rtol = max(self.needed_rtol, _largest(needed_rtol, finite))
 
     def _sums(self, block: _Block, difference: Array) -> None:
         left, right = _as_float(block.left), _as_float(block.right)
@@ -268,7 +275,7 @@ class _Totals:
             left_inf=self.left_inf,
             right_inf=self.right_inf,
             nonfinite_disagree=self.nonfinite_disagree,
-            cosine=float(self.sums[2]) / norm if norm else math.nan,
+            cosine=float(self.sums[2]) / norm if 0 < norm < math.inf else math.nan,
             identical=self.identical,
             needed_atol=self.needed_atol,
             needed_rtol=self.needed_rtol,
@@ -293,6 +300,24 @@ def _maximum(current: float, values: Array) -> float:
     return max(current, math.inf if math.isnan(top) else top)
 
 
+def _needed_atol(difference: Array, size: Array, tolerance: Tolerance) -> Array:
+    """The atol each element needs, rounded so that it does pass."""
+    relative = tolerance.rtol * size
+    needed = difference - relative
+    return np.where(needed + relative < difference, np.nextafter(needed, np.inf), needed)
+
+
+def _needed_rtol(difference: Array, size: Array, tolerance: Tolerance) -> Array:
+    """The rtol each element needs, rounded so that it does pass."""
+    over = np.maximum(difference - tolerance.atol, 0.0)
+    needed = np.where(over > 0, over / size, 0.0)
+    more = np.nextafter(needed * (1 + 4 * np.finfo(needed.dtype).eps), np.inf)
+    return np.where(tolerance.atol + needed * size < difference, more, needed)
+
+
 def _largest(values: Array, finite: Array) -> float:
-    """The maximum, or inf as soon as one difference is not finite."""
-    return float(values.max()) if finite.all() else math.inf
+    """The maximum, rounded up to a float, or inf as soon as one element is not finite."""
+    if not finite.all():
+        return math.inf
+    top = values.max()
+    return float(top) if float(top) >= top else math.nextafter(float(top), math.inf)

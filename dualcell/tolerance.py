@@ -40,8 +40,8 @@ DEFAULTS = {
     "complex128": Tolerance(1e-7, 1e-7),
 }
 # numpy's extended precision: no torch dtype has it, so it is held to float64
-DEFAULTS |= {name: DEFAULTS["float64"] for name in ("float96", "float128", "longdouble")}
-DEFAULTS |= {name: DEFAULTS["complex128"] for name in ("complex192", "complex256")}
+DEFAULTS |= dict.fromkeys(("float96", "float128", "longdouble"), DEFAULTS["float64"])
+DEFAULTS |= dict.fromkeys(("complex192", "complex256"), DEFAULTS["complex128"])
 
 
 def default_tolerance(left_dtype: str, right_dtype: str) -> Tolerance:
@@ -148,7 +148,7 @@ def _rule(text: str) -> Rule:
     numbers: dict[str, float] = {}
     for part in assignments.split(","):
         name, equals, number = (piece.strip() for piece in part.partition("="))
-        if not (colon and equals and name in ("rtol", "atol")):
+        if not (pattern.strip() and colon and equals and name in ("rtol", "atol")):
             raise OptionError(f"{where}: expected ROWS:rtol=NUMBER,atol=NUMBER, as in 'h*:rtol=1e-3,atol=1e-4'.")
         try:
             numbers[name] = float(number)
