@@ -104,7 +104,7 @@ class Kernel:
     def queue(self, *cells: str) -> list[Reply]:
         """Send all cells at once, as Run All does, and wait for every answer."""
         if len(cells) > 1:  # hold the kernel until all are in its queue
-            self.client.execute("__import__('time').sleep(0.2)", silent=True)
+            self.client.execute("__import__('time').sleep(0.1)", silent=True)
         return self._answers([self.client.execute(cell) for cell in cells])
 
     def run(self, cell: str) -> Reply:
@@ -170,7 +170,10 @@ class Kernel:
                 continue
             outputs[request].append((kind, content))
             watch(kind, content)
-        return [Reply(self._reply(request), outputs[request]) for request in requests]
+        replies = [Reply(self._reply(request), outputs[request]) for request in requests]
+        while self._reply(self.client.execute("", silent=True))["status"] == "aborted":
+            pass  # after an error ipykernel 6 goes on aborting for a moment
+        return replies
 
 
 def marked(cell: str, mark: str) -> int:
