@@ -110,7 +110,7 @@ class Session:
         while len(self._captures) < 2:
             self._captures.append(Captures())
         left, right = self._captures
-        pairs = pair_up(left, right, () if self.requests else self._automatic(), self.labels)
+        pairs = pair_up(left, right, self._optional(), self.labels)
         pairs = tuple(self._explained(pair) for pair in pairs)
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else self._remarks(pairs)
@@ -124,8 +124,19 @@ class Session:
         return names
 
     def _automatic(self) -> tuple[str, ...]:
+        """Names that both blocks bind in their text; none if captures were asked for."""
         left, right = self.cell.blocks
+        if self.requests:
+            return ()
         return tuple(name for name in left.names if name in right.names and not name.startswith("_"))
+
+    def _optional(self) -> tuple[str, ...]:
+        """Automatic names that make no row unless both sides hold tensors.
+
+        One that a block binds in its text but not in its run is `missing`, no less than
+        one that was asked for.
+        """
+        return tuple(name for name in self._automatic() if all(name in bound for bound in self._bound))
 
     def _take(self, running: _Running) -> None:
         wait_for(running.block)
@@ -140,8 +151,8 @@ class Session:
         other = self.cell.blocks[1 - running.index]
         foreign = self._bound[0] if running.index else set(other.names)
         side = Side(running.index, running.block.label, other.label, bound, foreign)
-        automatic = () if self.requests else self._automatic()
-        self._captures.append(take(side, self.requests, automatic, namespace, running.recorder, running.last))
+        rows = take(side, self.requests, self._automatic(), namespace, running.recorder, running.last)
+        self._captures.append(rows)
 
     def _explained(self, pair: Pair) -> Pair:
         """One sentence instead of two when neither block binds what was asked for."""
