@@ -38,7 +38,7 @@ test: venv colab-venv  ## run all tests, on the newest IPython and on Colab's
 lint: venv  ## check style, format and types
 	@.venv/bin/python -m ruff check
 	@.venv/bin/python -m ruff format --check
-	@.venv/bin/python -m pyright
+	@.venv/bin/python -m pyright --pythonpath .venv/bin/python
 
 format: venv  ## format the code and mend what ruff can mend
 	@.venv/bin/python -m ruff check --fix
