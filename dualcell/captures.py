@@ -60,11 +60,15 @@ def capture(value: Any) -> list[tuple[str, Captured]]:
 def _snapshot(value: Any) -> Captured:
     adapter = array_adapter(value)
     if adapter is None:
-        return Captured(unsupported=f"{_what(value)} is not a tensor")
-    facts, reason = adapter.facts(value), adapter.why_not(value)
-    if reason:
-        return Captured(facts, unsupported=reason, symbolic=is_symbolic(value))
-    return Captured(facts, adapter.snapshot(value))
+        way_out = "; call it and compare what it returns" if callable(value) else ""
+        return Captured(unsupported=f"{_what(value)} is not a tensor{way_out}")
+    try:
+        facts, reason = adapter.facts(value), adapter.why_not(value)
+        if reason:
+            return Captured(facts, unsupported=reason, symbolic=is_symbolic(value))
+        return Captured(facts, adapter.snapshot(value))
+    except Exception as error:  # an exotic tensor that its adapter does not foresee is a finding, not a crash
+        return Captured(unsupported=f"{_what(value)} could not be read: {type(error).__name__}: {error}")
 
 
 def _what(value: Any) -> str:
@@ -205,9 +209,9 @@ def _tapped(recorder: Recorder, rows: dict[str, Captured]) -> dict[str, Captured
             rows |= {row + path: leaf for path, leaf in call}
         if not concrete:
             rows |= {name + path: _needs_eager(name, leaf) for path, leaf in calls[0]}
-    for name in recorder.compiled:
-        if name not in rows and f"{name}[0]" not in rows:
-            rows[name] = _needs_eager(name, Captured(unsupported="traced by torch.compile"))
+    for name, reason in recorder.traced.items():
+        if name not in recorder.values:
+            rows[name] = Captured(unsupported=f"tap({name!r}) {reason}", symbolic=True)
     return rows
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from dualcell.blocks import Block, Cell
 from dualcell.errors import DeviceError, DualError, OptionError, did_you_mean
 from dualcell.frameworks.base import BlockAdapter
 from dualcell.frameworks.numpy import host_seed
-from dualcell.frameworks.registry import block_adapter, is_installed, keras_flavour, loaded_blocks
-from dualcell.options import Options
+from dualcell.frameworks.registry import ADAPTERS, block_adapter, is_installed, keras_flavour, loaded_blocks
+from dualcell.options import DTYPES, Options
 
 _KINDS = ("auto", "cpu", "gpu", "cuda", "mps")
 
@@ -100,14 +102,18 @@ def _named(block: Block) -> Iterator[None]:
         raise type(error)(f"The {block.label} block: {error}") from error.__cause__
 
 
-def _settled(block: Block, adapter: BlockAdapter) -> Options:
+def _settled(block: Block, adapter: BlockAdapter | _KerasToCome) -> Options:
     """The block's options with the device's full name, checked against the framework."""
     options = block.options
     dtypes = getattr(adapter, "dtypes", ())
     if options.dtype is not None and options.dtype not in dtypes:
         can = f"it can be {' or '.join(dtypes)}" if dtypes else "it has no default float type to set"
-        raise OptionError(f"--dtype {options.dtype} does not fit {block.framework}: {can}. Give the dtype where tensors are made.")
-    return replace(options, device=_full_name(options.device, adapter.devices()) if options.device != "auto" else "auto")
+        raise OptionError(
+            f"--dtype {options.dtype} does not fit {block.framework}: {can}. Give the dtype where tensors are made."
+        )
+    if options.device == "auto":
+        return options
+    return replace(options, device=_full_name(options.device, adapter.devices()))
 
 
 def _full_name(device: str, devices: tuple[str, ...]) -> str:
@@ -124,7 +130,7 @@ def _full_name(device: str, devices: tuple[str, ...]) -> str:
     return found
 
 
-def _early_adapter(block: Block) -> BlockAdapter:
+def _early_adapter(block: Block) -> BlockAdapter | _KerasToCome:
     """An adapter that can be asked before the block runs.
 
     Importing Keras fixes its backend, and the cell's own first lines may choose it; so a
@@ -132,21 +138,27 @@ def _early_adapter(block: Block) -> BlockAdapter:
     """
     framework = framework_of(block)
     if framework == "keras" and "keras" not in sys.modules:
-        backend = block_adapter(os.environ.get("KERAS_BACKEND", "tensorflow"))
-        return _KerasToCome(backend)
+        return _KerasToCome()
     return block_adapter(framework)
 
 
 class _KerasToCome:
-    """Keras before its import: the devices of its backend, any default dtype."""
+    """Keras before its import: the devices of the backend it will have, any default dtype."""
 
-    dtypes = ("float16", "bfloat16", "float32", "float64")
+    dtypes = DTYPES
 
-    def __init__(self, backend: BlockAdapter) -> None:
-        self.devices = backend.devices
-        self.scope = backend.scope
-        self.open = backend.open
-        self.describe = backend.describe
+    def devices(self) -> tuple[str, ...]:
+        backend = os.environ.get("KERAS_BACKEND") or _configured_backend()
+        return block_adapter(backend).devices() if backend in ADAPTERS else ("cpu",)
+
+
+def _configured_backend() -> str:
+    """What `keras.json` says; Keras reads it when it is imported."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        return json.loads((home / "keras.json").read_text()).get("backend", "tensorflow")
+    except (OSError, ValueError):
+        return "tensorflow"
 
 
 def _prevent_clashes(cell: Cell) -> None:

@@ -21,7 +21,7 @@ class Recorder:
     def __init__(self, keep: Callable[[Any], Any]) -> None:
         self.keep = keep
         self.values: dict[str, list[Any]] = {}
-        self.compiled: list[str] = []
+        self.traced: dict[str, str] = {}  # name -> why a call had no value to record
 
     def __enter__(self) -> Recorder:
         _recorders.append(self)
@@ -41,6 +41,7 @@ def tap(name: str, value: T) -> T:
     Inside a `%%dual` cell (or `dualcell.dual()`) each call adds a row; repeated calls
     under one name give `name[0]`, `name[1]`, ... Outside a run it does nothing. Inside a
     compiled graph there is no value to record; the row then says so and names `--eager`.
+    A graph that was compiled before the run calls no taps, so its row is missing.
 
     Args:
         name: the row's name, the same on both sides.
@@ -60,9 +61,30 @@ def tap(name: str, value: T) -> T:
         raise TypeError(f"tap(name, value): the name is a {type(name).__name__}, expected a string.")
     if not _recorders:
         return value
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.compiler.is_compiling():
-        _recorders[-1].compiled.append(name)  # traced by torch.compile: value is a stand-in
+    reason = _stand_in()
+    if reason:
+        _recorders[-1].traced[name] = reason
     else:
         _recorders[-1].record(name, value)
     return value
+
+
+tap.__dict__["autograph_info__"] = {}  # tells TensorFlow's AutoGraph to call `tap` as it is
+
+
+def _stand_in() -> str:
+    """Why tensors are stand-ins at this moment even if they look real; empty if they are not.
+
+    torch.compile traces with them, and Keras builds a functional model with ones where
+    its torch backend cannot do without values.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.compiler.is_compiling():
+        return "ran inside a compiled graph (torch.compile); add --eager to run it eagerly"
+    keras = sys.modules.get("keras.src.backend.common.symbolic_scope")
+    keras2 = sys.modules.get("tf_keras.src.engine.base_layer_utils")
+    if (keras is not None and keras.in_symbolic_scope()) or (
+        keras2 is not None and keras2.call_context().in_keras_graph
+    ):
+        return "ran only while Keras built the model; call the model on an array"
+    return ""

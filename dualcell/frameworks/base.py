@@ -59,22 +59,28 @@ class ArrayAdapter(Protocol):
 
 
 class BlockAdapter(Protocol):
-    """Runs the blocks of one framework."""
+    """Runs the blocks of one framework.
 
-    def open(self) -> None:
-        """Import the framework; FrameworkError with the install command if it is not there."""
-        ...
+    Attributes:
+        dtypes: what `--dtype` may be; empty or absent if there is no default float type to set.
+    """
+
+    dtypes: tuple[str, ...]
 
     def devices(self) -> tuple[str, ...]:
-        """Devices this framework can use now, `cpu` first; imports the framework."""
+        """Devices this framework can use now, `cpu` first."""
         ...
 
     def scope(self, options: Options) -> AbstractContextManager[None]:
         """Set device, seed, default dtype and eager mode; put everything back on exit."""
         ...
 
+    def wait(self) -> None:
+        """Return when work that was started on a device has finished."""
+        ...
+
     def describe(self) -> dict[str, str]:
-        """Versions and numerics settings for the header; `{}` if not imported."""
+        """Versions and numerics settings for the header."""
         ...
 
 
@@ -109,6 +115,9 @@ def why_not_numeric(array: NDArray[Any]) -> str:
         return f"dtype {array.dtype} holds dates; pass .astype('int64')"
     if array.dtype.names:
         return "a structured array; name its fields, as in a['x'] ~ b"
+    if array.dtype.kind in "OSUT":
+        kind = "Python objects" if array.dtype.kind == "O" else "text"
+        return f"dtype {array.dtype} holds {kind}; pass .astype(float) if these are numbers"
     return f"dtype {array.dtype} holds no numbers"
 
 
@@ -118,7 +127,7 @@ def is_extension(dtype: np.dtype[Any]) -> bool:
 
 
 def widen(array: NDArray[Any]) -> NDArray[Any]:
-    """ml_dtypes arrays in a NumPy dtype that holds every value; others as they are."""
+    """ml_dtypes arrays in a NumPy dtype that holds every value; others in native byte order."""
     if not is_extension(array.dtype):
-        return array
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     return array.astype(np.int8 if "int" in array.dtype.name else np.float32)

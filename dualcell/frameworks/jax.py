@@ -16,17 +16,21 @@ from dualcell.options import Options
 
 
 class JaxArrays:
-    """`jax.Array`, which cannot change, and tracers, which have no values."""
+    """`jax.Array`, which cannot change, and tracers; those of jax.grad know their values."""
 
     def owns(self, value: Any) -> bool:
         return isinstance(value, jax.Array)
 
     def symbolic(self, value: Any) -> bool:
-        return isinstance(value, jax.core.Tracer)
+        value = _primal(value)
+        return isinstance(value, jax.core.Tracer) and not _is_batched(value)
 
     def why_not(self, value: Any) -> str:
+        value = _primal(value)
         if self.symbolic(value):
-            return "a tracer, inside jax.jit, jax.grad or jax.vmap, has no values"
+            return "a tracer, inside jax.jit or a control-flow primitive, has no values"
+        if _is_batched(value):
+            return "a tracer inside jax.vmap has no values of its own; tap what vmap returns"
         if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
             return "random keys; pass jax.random.key_data(key)"
         if value.is_deleted():
@@ -36,15 +40,28 @@ class JaxArrays:
         return ""
 
     def facts(self, value: Any) -> ArrayFacts:
-        device = "" if self.symbolic(value) else ",".join(sorted(_name(d) for d in value.devices()))
+        value = _primal(value)
+        known = not isinstance(value, jax.core.Tracer)
+        device = ",".join(sorted(_name(d) for d in value.sharding.device_set)) if known else ""
         return ArrayFacts(tuple(value.shape), str(value.dtype), device)
 
     def snapshot(self, value: Any) -> Any:
         """The array itself: it cannot change (it can be donated, which is then said)."""
-        return value
+        return _primal(value)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(np.asarray(value))
+
+
+def _primal(value: Any) -> Any:
+    """The array under the tracers of jax.grad, jax.jvp and jax.vjp, outside of jax.jit."""
+    while isinstance(value, jax.core.Tracer) and hasattr(value, "primal"):
+        value = value.primal
+    return value
+
+
+def _is_batched(value: Any) -> bool:
+    return type(value).__name__ == "BatchTracer"
 
 
 def _name(device: Any) -> str:

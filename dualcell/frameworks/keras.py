@@ -13,49 +13,59 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
 from numpy.typing import NDArray
 
-from dualcell.frameworks.base import ArrayFacts, widen
-from dualcell.frameworks.numpy import NumpyBlocks
+from dualcell.frameworks.base import ArrayFacts
+from dualcell.frameworks.numpy import NumpyArrays, NumpyBlocks
 from dualcell.options import DTYPES, Options
 
 _SEED_STATE = ("global_random_seed", "global_seed_generator")
 
 
 class KerasArrays:
-    """`keras.Variable` and `keras.KerasTensor`."""
+    """`keras.Variable`, read as the tensor in it, and `keras.KerasTensor`."""
 
     def owns(self, value: Any) -> bool:
         return isinstance(value, keras.Variable | keras.KerasTensor)
 
     def symbolic(self, value: Any) -> bool:
-        return isinstance(value, keras.KerasTensor)
+        return isinstance(value, keras.KerasTensor) or self._ask("symbolic", value, default=False)
 
     def why_not(self, value: Any) -> str:
-        if self.symbolic(value):
+        if isinstance(value, keras.KerasTensor):
             return "a symbolic KerasTensor has no values; call the model on an array"
-        return ""
+        return self._ask("why_not", value, default="")
 
     def facts(self, value: Any) -> ArrayFacts:
-        shape = tuple(-1 if size is None else size for size in value.shape)
-        return ArrayFacts(shape, str(value.dtype), "" if self.symbolic(value) else _device(value))
+        if not isinstance(value, keras.KerasTensor):
+            return self._ask("facts", value)
+        return ArrayFacts(tuple(-1 if size is None else size for size in value.shape), str(value.dtype), "")
 
     def snapshot(self, value: Any) -> Any:
-        """A host copy of the variable's present value."""
-        return value if self.symbolic(value) else np.array(keras.ops.convert_to_numpy(value.value))
+        """The variable's present value, as a tensor of the backend."""
+        return value if self.symbolic(value) else self._ask("snapshot", value)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        return widen(np.asarray(keras.ops.convert_to_numpy(value.value)))
+        return self._ask("to_numpy", value)
+
+    def _ask(self, verb: str, variable: Any, **default: Any) -> Any:
+        """The answer of the backend's own adapter for the tensor in a variable."""
+        tensor = variable.value
+        if _known_backend():
+            adapter = _backend().arrays
+        else:
+            adapter, tensor = NumpyArrays(), np.asarray(keras.ops.convert_to_numpy(tensor))
+        answer = getattr(adapter, verb, None)
+        return answer(tensor) if answer is not None else default["default"]
 
 
-def _device(variable: Any) -> str:
-    """The device in the words of the backend's own adapter."""
-    return _backend().arrays.facts(variable.value).device
+def _known_backend() -> bool:
+    return keras.config.backend() in ("tensorflow", "torch", "jax")
 
 
 def _backend() -> Any:
-    name = keras.config.backend()
-    return importlib.import_module(f"dualcell.frameworks.{name}")
+    return importlib.import_module(f"dualcell.frameworks.{keras.config.backend()}")
 
 
 class KerasBlocks:
@@ -82,13 +92,13 @@ class KerasBlocks:
         self._runner().wait()
 
     def describe(self) -> dict[str, str]:
+        policy = global_state.get_global_attribute("dtype_policy")  # asking Keras for it would set it
         facts = self._runner().describe()
         facts.pop("dtype", None)
-        return {"keras": keras.__version__, **facts, "dtype": keras.config.dtype_policy().name}
+        return {"keras": keras.__version__, **facts, "dtype": policy.name if policy else keras.config.floatx()}
 
     def _runner(self) -> Any:
-        known = keras.config.backend() in ("tensorflow", "torch", "jax")
-        return _backend().blocks if known else NumpyBlocks()
+        return _backend().blocks if _known_backend() else NumpyBlocks()
 
 
 @contextmanager
@@ -97,8 +107,6 @@ def _seed(seed: int) -> Iterator[None]:
 
     `keras.utils.set_random_seed` would do, but it imports TensorFlow on every backend.
     """
-    from keras.src.backend.common import global_state
-
     old = {name: global_state.get_global_attribute(name) for name in _SEED_STATE}
     global_state.set_global_attribute("global_random_seed", seed)
     global_state.set_global_attribute("global_seed_generator", None)
@@ -112,14 +120,14 @@ def _seed(seed: int) -> Iterator[None]:
 @contextmanager
 def _dtype(dtype: str) -> Iterator[None]:
     """floatx and the policy of new layers: Keras keeps them apart once a layer was made."""
-    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    floatx, policy = keras.config.floatx(), global_state.get_global_attribute("dtype_policy")
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
         keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
+        global_state.set_global_attribute("dtype_policy", policy)
 
 
 arrays = KerasArrays()

@@ -31,8 +31,7 @@ class NumpyArrays(HostArrays):
 class NumpyBlocks:
     """Blocks of NumPy code."""
 
-    def open(self) -> None:
-        pass
+    dtypes = ()
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu",)
@@ -42,6 +41,9 @@ class NumpyBlocks:
         """NumPy has no device and no default float type to set."""
         with host_seed(options.seed):
             yield
+
+    def wait(self) -> None:
+        """NumPy has finished when it returns."""
 
     def describe(self) -> dict[str, str]:
         return {"numpy": np.__version__}

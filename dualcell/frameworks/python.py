@@ -22,7 +22,7 @@ class PythonNumbers(HostArrays):
     def why_not(self, value: Any) -> str:
         """Integers of any size are accepted up to 64 bits."""
         if type(value) is int and not -(2**63) <= value < 2**64:
-            return "an integer of more than 64 bits"
+            return "an integer of more than 64 bits; pass float(n)"
         return ""
 
     def facts(self, value: Any) -> ArrayFacts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -106,11 +106,14 @@ def block_adapter(framework: str) -> BlockAdapter:
         command = INSTALL.get(framework, f"pip install {framework}")
         raise FrameworkError(f"The {framework} block needs {framework}, which is not installed here: {command}")
     try:
-        blocks: BlockAdapter = _load(framework).blocks
+        adapter = _load(framework)
     except Exception as error:
         raise FrameworkError(
             f"{framework} is installed but cannot be imported: {type(error).__name__}: {error}"
         ) from error
+    if not hasattr(adapter, "blocks"):
+        raise FrameworkError(f"dualcell's adapter for {framework} reads its arrays but runs no {framework} blocks.")
+    blocks: BlockAdapter = adapter.blocks
     return blocks
 
 
@@ -124,7 +127,7 @@ def is_installed(module: str) -> bool:
 
 def loaded_blocks(framework: str) -> BlockAdapter | None:
     """The block adapter of a framework that is already imported, else None."""
-    return _load(framework).blocks if sys.modules.get(framework) is not None else None
+    return getattr(_load(framework), "blocks", None) if sys.modules.get(framework) is not None else None
 
 
 def keras_flavour(imported: Collection[str]) -> str:
@@ -133,9 +136,11 @@ def keras_flavour(imported: Collection[str]) -> str:
     return "tf_keras" if in_sight == {"tf_keras"} or in_sight & set(imported) == {"tf_keras"} else "keras"
 
 
-def _loaded_arrays() -> list[ArrayAdapter]:
-    names = [name for name in (*ADAPTERS, *_third_party()) if sys.modules.get(name) is not None]
-    return [_load(name).arrays for name in names if hasattr(_load(name), "arrays")]
+def _loaded_arrays() -> Iterator[ArrayAdapter]:
+    """One after the other, so that no adapter is opened once an earlier one has answered."""
+    for name in (*ADAPTERS, *_third_party()):
+        if sys.modules.get(name) is not None and hasattr(_load(name), "arrays"):
+            yield _load(name).arrays
 
 
 def _load(name: str) -> Any:

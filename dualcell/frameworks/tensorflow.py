@@ -28,7 +28,8 @@ class TensorflowArrays:
         return isinstance(value, (tf.Tensor, tf.Variable, *_WAY_OUT))
 
     def symbolic(self, value: Any) -> bool:
-        return tf.is_symbolic_tensor(value)
+        """A variable has a value inside tf.function too, but not the one of that moment."""
+        return tf.is_symbolic_tensor(value) or (isinstance(value, tf.Variable) and not tf.executing_eagerly())
 
     def why_not(self, value: Any) -> str:
         for kind, sentence in _WAY_OUT.items():
@@ -43,6 +44,8 @@ class TensorflowArrays:
 
     def facts(self, value: Any) -> ArrayFacts:
         shape = value.shape
+        if isinstance(value, tf.Variable) and not shape.is_fully_defined() and not self.symbolic(value):
+            shape = value.value().shape  # declared open, as in tf.Variable(x, shape=[None])
         sizes = tuple(-1 if size is None else size for size in shape) if shape.rank is not None else ()
         return ArrayFacts(sizes, value.dtype.name, _device(getattr(value, "device", "")))
 

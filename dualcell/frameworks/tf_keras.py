@@ -18,7 +18,7 @@ class TfKerasArrays:
     """The symbolic tensors of Keras 2's functional API."""
 
     def owns(self, value: Any) -> bool:
-        return tf_keras.backend.is_keras_tensor(value) if hasattr(value, "type_spec") else False
+        return isinstance(value, tf_keras.__internal__.KerasTensor)
 
     def symbolic(self, value: Any) -> bool:
         return True
@@ -51,8 +51,8 @@ class TfKerasBlocks:
             if options.seed is not None:
                 stack.enter_context(_seed(options.seed))
             if options.dtype is not None:
-                backend = tf_keras.backend
-                stack.callback(tf_keras.mixed_precision.set_global_policy, tf_keras.mixed_precision.global_policy())
+                backend, policy = tf_keras.backend, tf_keras.src.mixed_precision.policy._global_policy  # noqa: SLF001
+                stack.callback(tf_keras.mixed_precision.set_global_policy, policy)  # None: it follows floatx
                 stack.callback(backend.set_floatx, backend.floatx())
                 backend.set_floatx(options.dtype)
                 tf_keras.mixed_precision.set_global_policy(options.dtype)

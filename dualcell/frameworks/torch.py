@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor, is_gradtrackingtensor
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.numpy import host_seed
@@ -15,6 +17,11 @@ from dualcell.options import DTYPES, Options
 
 # no NumPy dtype: read through a wider one that holds every value
 _WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+_NUMPY = {
+    torch.bool, torch.int8, torch.int16, torch.int32, torch.int64,
+    torch.uint8, torch.uint16, torch.uint32, torch.uint64,
+    torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128,
+}  # fmt: skip
 
 
 class TorchArrays:
@@ -27,8 +34,13 @@ class TorchArrays:
         return type(value).__name__ in ("FakeTensor", "FunctionalTensor")
 
     def why_not(self, value: Any) -> str:
+        value = _unwrapped(value)
+        if torch.nn.parameter.is_lazy(value):
+            return "an uninitialized parameter; run the lazy module once"
         if self.symbolic(value):
             return "a fake tensor, made while tracing, has no values"
+        if is_functorch_wrapped_tensor(value):
+            return "a tensor inside torch.func.vmap has no values of its own; tap what vmap returns"
         if value.is_meta:
             return "a tensor on the meta device has no values"
         if value.is_nested:
@@ -37,35 +49,56 @@ class TorchArrays:
             return f"a sparse tensor ({str(value.layout).removeprefix('torch.')}); pass .to_dense()"
         if value.is_quantized:
             return f"a quantized tensor ({_name(value.dtype)}); pass .dequantize() or .int_repr()"
-        if not _readable(value.dtype):
+        if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+            return f"a {type(value).__name__}, which stands for other tensors; pass {_way_out(value)}"
+        if value.dtype not in _NUMPY and value.dtype not in _WIDER and not _is_float8(value.dtype):
             return f"dtype {_name(value.dtype)} cannot be read as numbers"
         return ""
 
     def facts(self, value: Any) -> ArrayFacts:
-        return ArrayFacts(tuple(value.shape), _name(value.dtype), str(value.device))
+        return ArrayFacts(_shape(value), _name(value.dtype), str(value.device))
 
     def snapshot(self, value: Any) -> Any:
         """A detached copy on the same device: the next optimizer step writes in place."""
-        return value if self.why_not(value) else value.detach().clone()
+        if self.why_not(value):
+            return value
+        with temporarily_clear_interpreter_stack():  # inside torch.func, a copy would be wrapped again
+            return _unwrapped(value).detach().clone()
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        value = value.detach().cpu().resolve_conj().resolve_neg()
-        if value.dtype in _WIDER or value.dtype.itemsize == 1 and value.dtype.is_floating_point:
-            value = value.to(_WIDER.get(value.dtype, torch.float32))
-        return value.numpy()
+        with temporarily_clear_interpreter_stack():
+            value = _unwrapped(value).detach().cpu().resolve_conj().resolve_neg()
+            if value.dtype in _WIDER or _is_float8(value.dtype):
+                value = value.to(_WIDER.get(value.dtype, torch.float32))
+            return value.numpy()
 
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _readable(dtype: torch.dtype) -> bool:
-    """Whether `to_numpy` knows the dtype; asked of an empty tensor, so no list can age."""
+def _is_float8(dtype: torch.dtype) -> bool:
+    return _name(dtype).startswith("float8_")
+
+
+def _unwrapped(value: Any) -> Any:
+    """The tensor that has the values; torch.func.grad and its kin wrap it, once a level."""
+    while is_gradtrackingtensor(value):
+        value = get_unwrapped(value)
+    return value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The sizes; -1 for one that is not fixed, `()` where a tensor cannot say."""
     try:
-        arrays.to_numpy(torch.empty(0, dtype=dtype))
-    except (TypeError, RuntimeError):
-        return False
-    return True
+        return tuple(size if isinstance(size, int) else -1 for size in value.shape)
+    except RuntimeError:  # nested, or not initialized yet
+        return ()
+
+
+def _way_out(value: Any) -> str:
+    methods = (f".{name}" for name in ("full_tensor()", "to_tensor(value)") if hasattr(value, name.partition("(")[0]))
+    return next(methods, "one of these")
 
 
 class TorchBlocks:
