@@ -130,6 +130,8 @@ class _Run:
         shown = "hook" if last and self.is_last else "display"
         if isinstance(anchor, ast.Assign) and is_diff:
             return ast.copy_location(ast.Assign(anchor.targets, _call(anchor, "finish", "none")), anchor)
+        if is_diff and text is not None and text.rstrip().endswith(";"):
+            shown = "silent"
         if shown == "hook" and spec[0] is not None and not is_diff:
             shown = "always"  # a block's own `;` must not silence the table
         return _statement(anchor, "finish", shown)

@@ -81,7 +81,7 @@ def show(value: Any, silenced: bool) -> Any:
     """A block's last expression: note it, and show it unless a `;` follows."""
     _sessions[-1].show(value)
     shell = get_ipython()
-    if not silenced and shell.ast_node_interactivity in ("last_expr", "last_expr_or_assign"):
+    if not silenced and shell.ast_node_interactivity.startswith("last"):
         # the display hook looks at the end of the whole cell for its `;`
         if value is not None and shell.displayhook.quiet():
             display(value)
@@ -114,15 +114,17 @@ def mismatch() -> DualMismatch:
     return DualMismatch(f"--strict: {result.report.summary}", result)
 
 
-def finish(shown: str) -> DualResult:
+def finish(shown: str) -> DualResult | None:
     """Hand over the result.
 
     Args:
         shown: `hook` if the display hook will show the returned value, `always` if a `;`
             at the end of the cell must not silence it, `display` if more code follows,
-            `none` if the value is assigned.
+            `none` if the value is assigned, `silent` if the user silenced it.
     """
     result = _sessions.pop().result
+    if shown == "silent":
+        return None
     if shown == "display" or (shown == "always" and get_ipython().displayhook.quiet()):
         display(result)
     return result
