@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from dualcell.frameworks.registry import SPELLINGS
-from dualcell.options import DTYPES, build_parser, option_flags
+from dualcell.frameworks.registry import ADAPTERS, SPELLINGS
+from dualcell.options import BLOCK_OPTIONS, COMPARE_OPTIONS, DTYPES, OPTION_NAMES, build_parser, option_flags
 
-_LINE = re.compile(r"\s*%{1,2}dual\b(.*)$")
-_HEADER = re.compile(r"\s*#\s*-{2,}\s*(.*)$")
+_LINE = re.compile(r"\s*(?:[A-Za-z_][\w., ]*=\s*)?(%{1,2})dual\b(.*)$")
+_HEADER = re.compile(r"\s*(#)\s*-{2,}\s*(.*)$")
 _TARGETS = re.compile(r"(?m)^[ \t]*((?:[A-Za-z_]\w*\s*,\s*)*[A-Za-z_]\w*)\s*(?::[^=\n]+)?=(?!=)")
+_FRAMEWORKS = tuple(word for word, library in SPELLINGS.items() if library in ADAPTERS)
+_AFTER_RUN = (*COMPARE_OPTIONS, "strict", "out")
 _VALUES = {
     "--device": ("auto", "cpu", "gpu", "cuda", "mps"),
     "--dtype": DTYPES,
@@ -19,7 +21,7 @@ _VALUES = {
 
 
 def complete(line: str, cell: str = "", devices: Iterable[str] = ()) -> list[str] | None:
-    """The words that may stand where `line` ends.
+    r"""The words that may stand where `line` ends.
 
     Args:
         line: the line up to the cursor.
@@ -33,33 +35,40 @@ def complete(line: str, cell: str = "", devices: Iterable[str] = ()) -> list[str
     Examples:
         >>> complete("%%dual --dty"), complete("%%dual --device c")
         (['--dtype'], ['cpu', 'cuda'])
-        >>> complete("%%dual pr", "%%dual\\n# --- keras ---\\nprobs = 1")
+        >>> complete("%%dual pr", "%%dual\n# --- keras ---\nprobs = 1")
         ['probs']
     """
-    magic, header = _LINE.match(line), _HEADER.match(line)
-    if magic is None and header is None:
+    in_magic_cell = cell.lstrip().startswith("%%dual")
+    match = _LINE.match(line) or (_HEADER.match(line) if in_magic_cell else None)
+    if match is None:
         return None
-    typed = (magic or header)[1]  # type: ignore[index]
+    sign, typed = match.groups()
     word = re.split(r"[\s\"'~=]", typed)[-1]
     before = typed[: len(typed) - len(word)].split()
-    if header is not None or (not before and not line.lstrip().startswith("%%")):
-        offered: Iterable[str] = () if before else (*SPELLINGS, *(() if header else ("diff", "--help")))
+    if sign != "%%" and not before:
+        offered: Iterable[str] = (*_FRAMEWORKS, *(("diff", "--help") if sign == "%" else ()))
+    elif sign == "#":
+        offered = _after(before, word, (), devices, BLOCK_OPTIONS)
     else:
-        offered = _after(before, word, assigned_names(cell), devices)
+        accepted = _AFTER_RUN if before[:1] == ["diff"] else OPTION_NAMES
+        offered = _after(before, word, assigned_names(cell), devices, accepted)
     return sorted({candidate for candidate in offered if candidate.startswith(word)})
 
 
 def assigned_names(cell: str) -> list[str]:
-    """Names the cell's text assigns, in order; it need not parse yet.
+    r"""Names the cell's text assigns, in order; it need not parse yet.
 
     Examples:
-        >>> assigned_names("a, b = f(x=1)\\n  c: int = 2\\nd == 3")
+        >>> assigned_names("a, b = f(x=1)\n  c: int = 2\nd == 3")
         ['a', 'b', 'c']
     """
     return [name.strip() for targets in _TARGETS.findall(cell) for name in targets.split(",")]
 
 
-def _after(before: list[str], word: str, names: Iterable[str], devices: Iterable[str]) -> Iterable[str]:
+def _after(
+    before: list[str], word: str, names: Iterable[str], devices: Iterable[str], accepted: Collection[str]
+) -> Iterable[str]:
+    """A value of the option before, one of the `accepted` options, or a name."""
     flag = before[-1] if before else ""
     if flag == "--device":
         return (*_VALUES[flag], *devices)
@@ -67,7 +76,14 @@ def _after(before: list[str], word: str, names: Iterable[str], devices: Iterable
         return _VALUES[flag]
     if flag in _flags_with_value():
         return ()
-    return option_flags() if word.startswith("-") else names
+    if word.startswith("-"):
+        return [flag for flag in option_flags() if _option_of(flag) in (*accepted, "help")]
+    return names
+
+
+def _option_of(flag: str) -> str:
+    """`--no-equal-nan` -> `equal_nan`."""
+    return flag.removeprefix("--").removeprefix("no-").replace("-", "_")
 
 
 def _flags_with_value() -> set[str]:

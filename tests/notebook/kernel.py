@@ -139,15 +139,14 @@ class Kernel:
             assert answers[number]["status"] == "ok", f"{expression}: {answers[number]}"
         return [ast.literal_eval(answers[number]["data"]["text/plain"]) for number in asked]
 
-    def complete(self, cell: str, cursor: int | None = None) -> list[str]:
-        """The texts the cell's unfinished word could become, as a front end would show them."""
-        at = len(cell) if cursor is None else cursor
-        content = self._reply(self.client.complete(cell, at))
-        return [cell[: content["cursor_start"]].rpartition("\n")[2] + match for match in content["matches"]]
+    def completion(self, cell: str, cursor: int | None = None) -> dict[str, Any]:
+        """What Tab answers at `cursor`, or at the end of the cell."""
+        content = self._reply(self.client.complete(cell, len(cell) if cursor is None else cursor))
+        return {name: content[name] for name in ("matches", "cursor_start", "cursor_end")}
 
     def matches(self, cell: str, cursor: int | None = None) -> list[str]:
-        """The matches as the kernel gives them."""
-        return self._reply(self.client.complete(cell, len(cell) if cursor is None else cursor))["matches"]
+        """The words Tab offers."""
+        return self.completion(cell, cursor)["matches"]
 
     def _reply(self, request: str) -> dict[str, Any]:
         while True:

@@ -1,0 +1,74 @@
+"""The Tab key, through real complete_request messages."""
+
+from __future__ import annotations
+
+import pytest
+
+BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\nprobs = 3"
+OPTIONS = {
+    "--allow-dtype", "--atol", "--device", "--dtype", "--eager", "--equal-nan", "--help", "--no-allow-dtype",
+    "--no-eager", "--no-equal-nan", "--no-strict", "--out", "--reference", "--rtol", "--seed", "--strict", "--tol",
+}  # fmt: skip
+# the text up to the cursor, what follows it, and all that Tab offers
+OFFERED = {
+    "option": ("%%dual --dev", "", {"--device"}),
+    "all options": ("%%dual --", "", OPTIONS),
+    "options of a fence": ("%dual keras --", "", OPTIONS),
+    "options of diff": ("%dual diff --s", "", {"--strict"}),
+    "options of a block": ("%%dual\n# --- torch --", "", {"--device", "--dtype", "--eager", "--help", "--no-eager", "--seed"}),
+    "device": ("%%dual --device c", "", {"cpu", "cuda"}),
+    "all devices": ("%%dual --device ", "", {"auto", "cpu", "cuda", "gpu", "mps"}),
+    "device of a fence": ("%dual torch --device m", "", {"mps"}),
+    "device of a block": ("%%dual\n# --- torch --device m", "", {"mps"}),
+    "dtype": ("%%dual --dtype f", "", {"float16", "float32", "float64"}),
+    "reference": ("%%dual --reference ", "", {"left", "right"}),
+    "names": ("%%dual ", BLOCKS, {"probs", "losses", "extra"}),
+    "a name": ("%%dual pr", BLOCKS, {"probs"}),
+    "a name after another": ("%%dual probs lo", BLOCKS, {"losses"}),
+    "a name after an option": ("%%dual --seed 1 lo", BLOCKS, {"losses"}),
+    "a name on the right of ~": ('%%dual "probs ~ lo', BLOCKS, {"losses"}),
+    "a name after a row's name": ('%%dual "row=lo', BLOCKS, {"losses"}),
+    "a name on diff": ("%dual keras\nprobs = 1\n%dual torch\nprobs = 2\n%dual diff p", "", {"probs"}),
+    "framework in a header": (f"%%dual{BLOCKS}\n# --- ten", "", {"tensorflow"}),
+    "frameworks in a header": ("%%dual\n# --- t", "", {"tensorflow", "tf", "tf_keras", "torch"}),
+    "framework of a fence": ("%dual ker", "", {"keras"}),
+    "verbs": ("%dual d", "", {"diff"}),
+    "an assigned diff": ("result = %dual d", "", {"diff"}),
+}
+
+
+@pytest.mark.parametrize("case", OFFERED)
+def test_offered(shell, case):
+    before, after, offered = OFFERED[case]
+    assert set(shell.matches(before + after, len(before))) == offered
+
+
+def test_options_that_would_be_refused_are_not_offered(shell):
+    assert "--device" not in shell.matches("%dual diff --de")
+
+
+def test_the_word_is_replaced_from_its_beginning(shell):
+    for cell in ("%%dual --dev", "%%dual --device c", "%dual ker", '%%dual "a ~ --dev'):
+        cursor = shell.completion(cell)
+        assert cell[cursor["cursor_start"] : cursor["cursor_end"]] == cell.replace("~", " ").replace('"', " ").split(" ")[-1]
+
+
+def test_attributes_of_a_capture_are_pythons(shell):
+    shell.succeed("class Model:\n    weight = bias = 1\nmodel = Model()")
+    assert {match.rpartition(".")[2] for match in shell.matches("%%dual model.we")} == {"weight"}
+
+
+def test_the_magic_itself_is_offered(shell):
+    assert shell.matches("%%du") == ["%%dual"]
+    assert shell.matches("%du")[0] == "%dual"
+
+
+ORDINARY = ("np.aran", "import jso", "# --- ke", "x = 1  # --- t", "%%tim", "prin", "'--dev", "%time np.aran", "open('", "dual --dev")
+
+
+@pytest.mark.parametrize("cell", [*ORDINARY, "%%dual\n# --- keras ---\nnp.aran", "%%dual\nprin"])
+def test_ordinary_completion_is_untouched(shell, cell):
+    loaded = [match for match in shell.matches(cell) if match not in ("%dual", "%%dual")]
+    shell.succeed("%unload_ext dualcell")
+    assert shell.matches(cell) == loaded
+    shell.succeed("%load_ext dualcell")
