@@ -15,7 +15,13 @@ from dataclasses import dataclass, field, replace
 from dualcell.errors import FrameworkError, OptionError, did_you_mean
 from dualcell.frameworks.registry import SPELLINGS, framework_named
 from dualcell.options import (
-    BLOCK_OPTIONS, COMPARE_OPTIONS, Line, Options, options_from, parse_line, refuse_options,
+    BLOCK_OPTIONS,
+    COMPARE_OPTIONS,
+    Line,
+    Options,
+    options_from,
+    parse_line,
+    refuse_options,
 )  # fmt: skip
 
 MAGIC = "dual"
@@ -185,7 +191,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
     """Names bound at the top level: (all in order, those surely bound, modules imported).
 
     A name inside `if`, `for`, `with`, `try` or `match` may stay unbound, so it is not
-    sure. Nor is one that `:=` binds, or that a function declares `global`.
+    sure. Nor is one that `:=` binds, or that a function or method declares `global`.
 
     Examples:
         >>> names, sure, _ = bindings(ast.parse("x = 1\\nif x:\\n    y = 2").body)
@@ -207,7 +213,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
 
 _MAYBE = (
     ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match,
-    ast.FunctionDef, ast.AsyncFunctionDef,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
 )  # fmt: skip
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -351,5 +357,3 @@ def _two_blocks(raw: RawCell) -> None:
             f"{len(raw.blocks)} blocks, headers on lines {lines}; a comparison has two. "
             f"Use a cell for each pair, or end a pair with `%dual diff`."
         )
-
-

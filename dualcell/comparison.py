@@ -52,7 +52,8 @@ def compare_pair(pair: Pair, options: Options) -> Comparison:
     if left.unsupported or right.unsupported:
         note = _both(_sided("left", left.unsupported), _sided("right", right.unsupported))
         return Comparison(pair.row, "unsupported", False, left, right, note=note)
-    assert left.facts is not None and right.facts is not None  # noqa: S101 - a supported leaf has facts
+    assert left.facts is not None  # noqa: S101 - a supported leaf has facts
+    assert right.facts is not None  # noqa: S101
     if left.facts.shape != right.facts.shape:
         note = "shapes are compared as they are, never broadcast or permuted"
         return Comparison(pair.row, "shape", False, left, right, note=note)

@@ -149,9 +149,7 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
         help="a name, an expression, 'left ~ right' or 'row = left ~ right'; "
         "without any: every name that both blocks bind to tensors",
     )  # fmt: skip
-    parser.add_argument(
-        "--device", metavar="auto|cpu|gpu|cuda[:N]|mps", help="where both sides put new tensors"
-    )
+    parser.add_argument("--device", metavar="auto|cpu|gpu|cuda[:N]|mps", help="where both sides put new tensors")
     parser.add_argument("--seed", type=int, metavar="N", help="reset all generators before each block")
     parser.add_argument("--dtype", metavar="|".join(DTYPES), help="default float type of both sides")
     parser.add_argument("--eager", action=switch, help="run compiled functions eagerly")

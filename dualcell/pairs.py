@@ -34,7 +34,7 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
         labels: what the sides are called.
     """
     optional = {*automatic, OUT}
-    names = [name for name in (*left.rows, *(n for n in right.rows if n not in left.rows))]
+    names = (*left.rows, *(name for name in right.rows if name not in left.rows))
     roots_of = [{_root(row) for row in side.rows} for side in (left, right)]
     pairs = []
     for name in names:
@@ -58,4 +58,6 @@ def _leaf(side: Captures, name: str, label: str) -> Captured:
 def _nothing_to_compare(pair: Pair) -> bool:
     """A leaf inside a structure that is no tensor on either side: a name, a flag, a config."""
     inside = _root(pair.row) != pair.row
-    return inside and all(leaf.facts is None and not leaf.symbolic and not leaf.missing for leaf in (pair.left, pair.right))
+    return inside and all(
+        leaf.facts is None and not leaf.symbolic and not leaf.missing for leaf in (pair.left, pair.right)
+    )

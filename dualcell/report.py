@@ -205,7 +205,8 @@ def in_words(value: Any, dtype: str = "") -> str:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     digits = _DIGITS.get(dtype, 3)
     if isinstance(value, complex):
-        return f"{in_words(value.real, dtype)}{'-' if math.copysign(1, value.imag) < 0 else '+'}{in_words(abs(value.imag), dtype)}j"
+        sign = "-" if math.copysign(1, value.imag) < 0 else "+"
+        return f"{in_words(value.real, dtype)}{sign}{in_words(abs(value.imag), dtype)}j"
     return f"{value:.{digits}g}"
 
 

@@ -109,9 +109,7 @@ class Tolerances:
         return self.given
 
 
-def tolerances(
-    rtol: float | None = None, atol: float | None = None, tol: tuple[str, ...] = ()
-) -> Tolerances:
+def tolerances(rtol: float | None = None, atol: float | None = None, tol: tuple[str, ...] = ()) -> Tolerances:
     """Build `Tolerances` from the options' values.
 
     Args:

@@ -33,8 +33,11 @@ def render_html(report: Report) -> str:
 def _template() -> Any:
     import jinja2  # deferred: loading the extension must stay fast
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches}
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    filters = {"words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches}
+    environment.filters |= filters
     environment.globals["both"] = one_or_both
     folder = files("dualcell") / "render"
     environment.globals["style"] = (folder / "table.css").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ def render_text(report: Report) -> str:
     lines += [settings_line(report)] if report.settings else []
     if report.rows:
         lines += ["", *_aligned([headings, *(_cells(row) for row in report.rows)])]
-    reasons = [f"  {row.name}: {row.cause}" for row in report.rows if row.cause]
+    reasons = [one_line(f"  {row.name}: {row.cause}") for row in report.rows if row.cause]
     lines += ["", *reasons] if reasons else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
     return "\n".join([*lines, "", f"dualcell: {report.summary}"])
@@ -37,6 +37,16 @@ def header_line(side: SideFacts) -> str:
 def settings_line(report: Report) -> str:
     """`device cpu, seed 0`."""
     return ", ".join(f"{name} {value}" for name, value in report.settings.items())
+
+
+def one_line(text: str) -> str:
+    r"""The text with line breaks, tabs and control characters written out.
+
+    Examples:
+        >>> one_line("a" + chr(9) + "b")
+        'a\\tb'
+    """
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def duration(seconds: float) -> str:
@@ -75,6 +85,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    table = [tuple(one_line(cell) for cell in cells) for cells in table]
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     rule = tuple("-" * width for width in widths)
     lines = []

@@ -231,7 +231,8 @@ def test_the_first_word_of_a_fence(text, verb, header):
         ("while a:\n    x = 1", "x", ""),
         ("with a as b:\n    x = 1", "b x", ""),
         ("try:\n    x = 1\nexcept E as e:\n    y = 1\nfinally:\n    z = 1", "x y z", ""),
-        ("match v:\n    case [a, *b]:\n        x = 1\n    case {'k': c, **d}: pass\n    case E() as e: pass", "a b x d c e", ""),
+        ("match v:\n    case [a, *b]:\n        x = 1\n    case {'k': c, **d}: pass", "a b x c d", ""),
+        ("match v:\n    case E() as e: pass", "e", ""),
         ("x = [i for i in v]", "x", "x"),
         ("x = [(last := i) for i in v]", "last x", "x"),
         ("x = a or (y := b)", "y x", "x"),
@@ -320,8 +321,9 @@ def test_no_header_but_a_near_one():
 
 def test_one_block_only():
     assert said(RawCell("", (RawBlock("keras --seed 0", 2),), near=((4, "kears"),))) == (
-        "One block only: line 2 begins 'keras' and no other header follows. Line 4 looks like a header, but 'kears' "
-        "is no framework dualcell knows. Did you mean 'keras'? A comparison needs two; the same framework twice is fine."
+        "One block only: line 2 begins 'keras' and no other header follows. Line 4 looks like a header, "
+        "but 'kears' is no framework dualcell knows. Did you mean 'keras'? A comparison needs two; "
+        "the same framework twice is fine."
     )
 
 
