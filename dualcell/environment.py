@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def check_environment(cell: Cell) -> None:
 
 
 @contextmanager
-def environment(block: Block) -> Iterator[None]:
+def environment(block: Block) -> Generator[None]:
     """Everything a block's options ask for, for as long as the block runs.
 
     A block without options needs nothing set, so its framework is not even imported.
@@ -57,7 +57,7 @@ def environment(block: Block) -> Iterator[None]:
 
 
 @contextmanager
-def shared_environment(options: Options) -> Iterator[None]:
+def shared_environment(options: Options) -> Generator[None]:
     """What surrounds the lines above the first header: the seed, so that they repeat."""
     with host_seed(options.seed):
         yield
@@ -94,7 +94,7 @@ def _check_device_word(device: str) -> None:
 
 
 @contextmanager
-def _named(block: Block) -> Iterator[None]:
+def _named(block: Block) -> Generator[None]:
     """Say which block an error is about."""
     try:
         yield

@@ -57,7 +57,7 @@ def tap(name: str, value: T) -> T:
         >>> tap("hidden", [1.0, 2.0])
         [1.0, 2.0]
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are seldom checked
         raise TypeError(f"tap(name, value): the name is a {type(name).__name__}, expected a string.")
     if not _recorders:
         return value

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from numpy.typing import NDArray
 
 from dualcell.frameworks.base import ArrayFacts, widen
@@ -23,7 +26,7 @@ class JaxArrays:
 
     def symbolic(self, value: Any) -> bool:
         value = _primal(value)
-        return isinstance(value, jax.core.Tracer) and not _is_batched(value)
+        return isinstance(value, Tracer) and not _is_batched(value)
 
     def why_not(self, value: Any) -> str:
         value = _primal(value)
@@ -31,7 +34,7 @@ class JaxArrays:
             return "a tracer, inside jax.jit or a control-flow primitive, has no values"
         if _is_batched(value):
             return "a tracer inside jax.vmap has no values of its own; tap what vmap returns"
-        if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
             return "random keys; pass jax.random.key_data(key)"
         if value.is_deleted():
             return "a deleted (donated) array has no values"
@@ -41,7 +44,7 @@ class JaxArrays:
 
     def facts(self, value: Any) -> ArrayFacts:
         value = _primal(value)
-        known = not isinstance(value, jax.core.Tracer)
+        known = not isinstance(value, Tracer)
         device = ",".join(sorted(_name(d) for d in value.sharding.device_set)) if known else ""
         return ArrayFacts(tuple(value.shape), str(value.dtype), device)
 
@@ -55,7 +58,7 @@ class JaxArrays:
 
 def _primal(value: Any) -> Any:
     """The array under the tracers of jax.grad, jax.jvp and jax.vjp, outside of jax.jit."""
-    while isinstance(value, jax.core.Tracer) and hasattr(value, "primal"):
+    while isinstance(value, Tracer) and hasattr(value, "primal"):
         value = value.primal
     return value
 
@@ -78,14 +81,13 @@ class JaxBlocks:
         return ("cpu", *(_name(device) for device in jax.devices() if device.platform != "cpu"))
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         with ExitStack() as stack:
             stack.enter_context(host_seed(options.seed))
             if options.device != "auto":
                 stack.enter_context(jax.default_device(_device(options.device)))
             if options.dtype is not None:
-                stack.callback(jax.config.update, "jax_enable_x64", jax.config.jax_enable_x64)
-                jax.config.update("jax_enable_x64", options.dtype == "float64")
+                stack.enter_context(_enable_x64(options.dtype == "float64"))
             if options.eager:
                 stack.enter_context(jax.disable_jit())
             yield
@@ -94,7 +96,14 @@ class JaxBlocks:
         jax.effects_barrier()
 
     def describe(self) -> dict[str, str]:
-        return {"jax": jax.__version__, "dtype": "float64" if jax.config.jax_enable_x64 else "float32"}
+        return {"jax": jax.__version__, "dtype": str(jnp.result_type(float))}
+
+
+def _enable_x64(on: bool) -> Any:
+    """`jax.enable_x64` where JAX has it (0.8), else its older place."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(on)
+    return importlib.import_module("jax.experimental").enable_x64(on)
 
 
 def _device(name: str) -> Any:

@@ -7,7 +7,7 @@ tensors are Keras' own.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -77,7 +77,7 @@ class KerasBlocks:
         return self._runner().devices()
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         with ExitStack() as stack:
             stack.enter_context(self._runner().scope(options))
             if options.device != "auto":
@@ -102,7 +102,7 @@ class KerasBlocks:
 
 
 @contextmanager
-def _seed(seed: int) -> Iterator[None]:
+def _seed(seed: int) -> Generator[None]:
     """Seed Keras' own generator and put it back on exit; the backend's is not Keras'.
 
     `keras.utils.set_random_seed` would do, but it imports TensorFlow on every backend.
@@ -118,8 +118,8 @@ def _seed(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _dtype(dtype: str) -> Iterator[None]:
-    """floatx and the policy of new layers: Keras keeps them apart once a layer was made."""
+def _dtype(dtype: str) -> Generator[None]:
+    """Set floatx and the policy of new layers: Keras keeps them apart once a layer was made."""
     floatx, policy = keras.config.floatx(), global_state.get_global_attribute("dtype_policy")
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,7 +37,7 @@ class NumpyBlocks:
         return ("cpu",)
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         """NumPy has no device and no default float type to set."""
         with host_seed(options.seed):
             yield
@@ -50,7 +50,7 @@ class NumpyBlocks:
 
 
 @contextmanager
-def host_seed(seed: int | None) -> Iterator[None]:
+def host_seed(seed: int | None) -> Generator[None]:
     """Seed Python's and NumPy's generators; put their states back on exit."""
     if seed is None:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ class TensorflowBlocks:
         return ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         with ExitStack() as stack:
             stack.enter_context(host_seed(options.seed))
             if options.seed is not None:
@@ -113,22 +113,27 @@ def _onednn() -> str:
 
 
 @contextmanager
-def _seed(seed: int) -> Iterator[None]:
-    """Set the global seed; on exit the old seed continues where it was.
+def _seed(seed: int) -> Generator[None]:
+    """Set the global seed and generator; on exit the old ones continue where they were.
 
-    TensorFlow has no public way to read its generator, so its eager context is asked.
+    TensorFlow has no public way to read them. Ops with a seed of their own start anew
+    after the block: their state lies in a cache that `set_seed` clears.
     """
     from tensorflow.python.eager import context
+    from tensorflow.python.ops import stateful_random_ops
 
-    old = context.context()
-    old_seed, generator = old._seed, getattr(old, "_rng", None)  # noqa: SLF001
+    eager: Any = context.context()
+    generator = stateful_random_ops.global_generator
+    old_seed, sequence = eager._seed, getattr(eager, "_rng", None)  # noqa: SLF001
     tf.random.set_seed(seed)
+    tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
     try:
         yield
     finally:
+        stateful_random_ops.global_generator = generator
         tf.random.set_seed(old_seed)
-        if generator is not None:
-            old._rng = generator  # noqa: SLF001
+        if sequence is not None:
+            eager._rng = sequence  # noqa: SLF001
 
 
 arrays = TensorflowArrays()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import tf_keras
+import tf_keras.src.backend
+import tf_keras.src.mixed_precision.policy
 from numpy.typing import NDArray
 
 from dualcell.frameworks import tensorflow
 from dualcell.frameworks.base import ArrayFacts
-from dualcell.options import DTYPES, Options
+from dualcell.options import Options
 
 
 class TfKerasArrays:
@@ -39,19 +41,19 @@ class TfKerasArrays:
 class TfKerasBlocks:
     """Blocks of Keras 2 code."""
 
-    dtypes = DTYPES
+    dtypes = ("float16", "float32", "float64")  # its floatx takes no bfloat16
 
     def devices(self) -> tuple[str, ...]:
         return tensorflow.blocks.devices()
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         with ExitStack() as stack:
             stack.enter_context(tensorflow.blocks.scope(options))
             if options.seed is not None:
                 stack.enter_context(_seed(options.seed))
             if options.dtype is not None:
-                backend, policy = tf_keras.backend, tf_keras.src.mixed_precision.policy._global_policy  # noqa: SLF001
+                backend, policy = tf_keras.backend, vars(tf_keras.src.mixed_precision.policy)["_global_policy"]
                 stack.callback(tf_keras.mixed_precision.set_global_policy, policy)  # None: it follows floatx
                 stack.callback(backend.set_floatx, backend.floatx())
                 backend.set_floatx(options.dtype)
@@ -70,18 +72,15 @@ class TfKerasBlocks:
 
 
 @contextmanager
-def _seed(seed: int) -> Iterator[None]:
+def _seed(seed: int) -> Generator[None]:
     """`tf_keras.utils.set_random_seed`, with its own generator put back on exit."""
-    state = tf_keras.src.backend._SEED_GENERATOR  # noqa: SLF001
-    old = getattr(state, "generator", None)
+    state = vars(vars(tf_keras.src.backend)["_SEED_GENERATOR"])
+    old = state.get("generator")
     tf_keras.utils.set_random_seed(seed)
     try:
         yield
     finally:
-        if old is None:
-            del state.generator
-        else:
-            state.generator = old
+        state["generator"] = old
 
 
 arrays = TfKerasArrays()

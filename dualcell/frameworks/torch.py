@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ _NUMPY = {
     torch.uint8, torch.uint16, torch.uint32, torch.uint64,
     torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128,
 }  # fmt: skip
+_PLAIN = getattr(torch.Tensor, "__torch_dispatch__")  # noqa: B009 - subclasses that stand for others replace it
 
 
 class TorchArrays:
@@ -49,7 +50,7 @@ class TorchArrays:
             return f"a sparse tensor ({str(value.layout).removeprefix('torch.')}); pass .to_dense()"
         if value.is_quantized:
             return f"a quantized tensor ({_name(value.dtype)}); pass .dequantize() or .int_repr()"
-        if type(value).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        if getattr(type(value), "__torch_dispatch__") is not _PLAIN:  # noqa: B009 - hidden from type checkers
             return f"a {type(value).__name__}, which stands for other tensors; pass {_way_out(value)}"
         if value.dtype not in _NUMPY and value.dtype not in _WIDER and not _is_float8(value.dtype):
             return f"dtype {_name(value.dtype)} cannot be read as numbers"
@@ -111,7 +112,7 @@ class TorchBlocks:
         return ("cpu", *cuda, *(("mps",) if torch.backends.mps.is_available() else ()))
 
     @contextmanager
-    def scope(self, options: Options) -> Iterator[None]:
+    def scope(self, options: Options) -> Generator[None]:
         with ExitStack() as stack:
             stack.enter_context(host_seed(options.seed))
             if options.seed is not None:
@@ -140,14 +141,21 @@ class TorchBlocks:
         return facts
 
 
-def _on(flag: bool) -> str:
+def _on(flag: Any) -> str:
     return "on" if flag else "off"
 
 
 @contextmanager
-def _seed(seed: int) -> Iterator[None]:
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=cuda):
+def _seed(seed: int) -> Generator[None]:
+    with ExitStack() as stack:
+        if torch.cuda.is_initialized():
+            stack.enter_context(torch.random.fork_rng(devices=range(torch.cuda.device_count())))
+        else:
+            # CUDA starts with the CPU's seed: say it again after the CPU's state is back
+            stack.callback(lambda: torch.cuda.is_available() and torch.cuda.manual_seed_all(torch.initial_seed()))
+            stack.enter_context(torch.random.fork_rng(devices=()))
+        if torch.backends.mps.is_available():
+            stack.callback(torch.mps.set_rng_state, torch.mps.get_rng_state())
         torch.manual_seed(seed)
         yield
 

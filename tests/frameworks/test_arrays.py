@@ -136,10 +136,14 @@ def test_torch_views():
     imaginary = torch.complex(tensor, -tensor)
     views = [
         tensor.mT, tensor.flip(0), tensor[:, ::2], tensor.expand(5, 2, 3, 4), tensor.permute(2, 0, 1),
-        imaginary.conj(), imaginary.conj().imag, imaginary.mH, torch._neg_view(tensor), tensor.as_strided((2, 2), (1, 3)),
+        imaginary.conj(), imaginary.conj().imag, imaginary.mH, torch._neg_view(tensor),
+        tensor.as_strided((2, 2), (1, 3)),
     ]  # fmt: skip
     for view in views:
-        assert verdict(view, np.array(view.resolve_conj().resolve_neg().tolist()), allow_dtype=True) in ("dtype", "equal")
+        assert verdict(view, np.array(view.resolve_conj().resolve_neg().tolist()), allow_dtype=True) in (
+            "dtype",
+            "equal",
+        )
         assert verdict(view, view.clone()) == "equal"
         assert verdict(view, -view.resolve_conj()) == "differs"
 
@@ -175,7 +179,7 @@ def test_a_default_device_of_torch_changes_nothing():
 def test_numpy_odd_kinds(tmp_path):
     assert verdict(np.matrix([[1, 2]]), np.array([[1, 2]])) == "equal"
     memory = np.memmap(tmp_path / "m", "f4", "w+", shape=(3,))
-    (_, leaf), = capture(memory)
+    ((_, leaf),) = capture(memory)
     memory[:] = 7
     assert leaf.value.tolist() == [0, 0, 0]
     assert verdict(np.longdouble("1.5"), np.array(np.longdouble("1.5"))) == "equal"
@@ -274,7 +278,8 @@ def _index_over_numpy():
 
 
 CHANGES = [
-    _numpy_in_place, _numpy_base_of_a_view, _torch_in_place, _torch_view, _torch_from_numpy, _optimizer_step, _torch_data,
+    _numpy_in_place, _numpy_base_of_a_view, _torch_in_place, _torch_view, _torch_from_numpy,
+    _optimizer_step, _torch_data,
     _tf_assign, _tf_sparse_assign, _keras_assign, _keras_bfloat16, _tf_keras_weight, _series, _frame, _index_over_numpy,
 ]  # fmt: skip
 
@@ -282,7 +287,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_snapshot_stays(change):
     value, apply = change()
-    (_, leaf), = capture(value)
+    ((_, leaf),) = capture(value)
     apply()
     assert read(value).any(), "the change must be one"
     assert not read(leaf.value).any()
@@ -295,13 +300,13 @@ def test_what_cannot_change_is_not_copied(make):
 
 
 def test_a_snapshot_of_a_keras_variable_stays_in_its_framework():
-    (_, leaf), = capture(keras.Variable([1.0]))
+    ((_, leaf),) = capture(keras.Variable([1.0]))
     assert isinstance(leaf.value, tf.Tensor)
 
 
 def test_a_torch_snapshot_keeps_no_graph():
     weight = torch.nn.Parameter(torch.ones(3))
-    (_, leaf), = capture(weight * 2)
+    ((_, leaf),) = capture(weight * 2)
     assert leaf.value.grad_fn is None
     assert not leaf.value.requires_grad
 

@@ -90,7 +90,9 @@ def test_structures_and_gradients():
         tap("both", {"a": weight, "b": [weight * 2]})["b"][0].sum().backward()
         return weight.grad
 
-    result, grad = run(left, lambda: tap("both", {"a": np.ones(2, "f4"), "b": [np.full(2, 2, "f4")]}), framework="torch")
+    result, grad = run(
+        left, lambda: tap("both", {"a": np.ones(2, "f4"), "b": [np.full(2, 2, "f4")]}), framework="torch"
+    )
     assert rows(result) == {"both.a": "equal", "both.b[0]": "equal"}
     assert grad.tolist() == [2, 2]
 

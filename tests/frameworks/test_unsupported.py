@@ -136,9 +136,11 @@ SENTENCES = {
     "an object is not a tensor": object,
     "the module numpy is not a tensor": lambda: np,
     # a model, a layer, a function or a class instead of its output
-    "a torch.nn.modules.linear.Linear is not a tensor; call it and compare what it returns": lambda: torch.nn.Linear(1, 1),
+    "a torch.nn.modules.linear.Linear is not a tensor; call it and compare what it returns": lambda: torch.nn.Linear(
+        1, 1
+    ),
     "a keras.src.models.sequential.Sequential is not a tensor; call it and compare what it returns": keras.Sequential,
-    "a tf_keras.src.engine.sequential.Sequential is not a tensor; call it and compare what it returns": tf_keras.Sequential,
+    "a tf_keras.src.engine.training.Model is not a tensor; call it and compare what it returns": tf_keras.Model,
     "a function is not a tensor; call it and compare what it returns": lambda: cause,
     "the class Linear is not a tensor; call it and compare what it returns": lambda: torch.nn.Linear,
 }
@@ -166,7 +168,7 @@ def test_variables_inside_a_graph():
     """They have a value there, but that of the tracing, not that of the run."""
     seen = []
 
-    @tf.function
+    @tf.function(autograph=False)
     def graph():
         seen.extend(cause(variable) for variable in (VARIABLE, KERAS_VARIABLE))
         return VARIABLE + 1
@@ -217,7 +219,9 @@ def test_symbolic_is_what_a_graph_has_not_run():
     assert is_symbolic(keras.Input((3,)))
     assert is_symbolic(tf_keras.Input((3,)))
     assert is_symbolic(_in_graph(lambda: tf.ones(3)))
-    assert not any(map(is_symbolic, (tf.ones(3), torch.ones(3), np.ones(3), jax.numpy.ones(3), VARIABLE, 1.0, "a", None)))
+    assert not any(
+        map(is_symbolic, (tf.ones(3), torch.ones(3), np.ones(3), jax.numpy.ones(3), VARIABLE, 1.0, "a", None))
+    )
 
 
 def test_a_tensor_that_breaks_its_adapter_is_a_finding():
