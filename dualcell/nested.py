@@ -64,7 +64,8 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
     if isinstance(value, Mapping):
         return _told_apart([(_key_step(key), child) for key, child in value.items()])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return [(f".{name}", getattr(value, name)) for name in value._fields]
+        names: tuple[str, ...] = getattr(value, "_fields", ())
+        return [(f".{name}", getattr(value, name)) for name in names]
     if isinstance(value, list | tuple):
         return [(f"[{index}]", child) for index, child in enumerate(value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -121,10 +121,8 @@ def absolute_error(left: Array, right: Array) -> Array:
 def _blocks(left: Array, right: Array) -> Iterator[tuple[int, Array, Array]]:
     """Yield (offset, left, right) in C order: 1-D blocks, whatever the strides."""
     start = 0
-    pairs = np.nditer(
-        [left, right], flags=["external_loop", "buffered"], op_flags=[["readonly"]] * 2,
-        order="C", buffersize=BLOCK,
-    )  # fmt: skip
+    access: Any = [["readonly"], ["readonly"]]
+    pairs = np.nditer([left, right], flags=["external_loop", "buffered"], op_flags=access, order="C", buffersize=BLOCK)
     for left_block, right_block in pairs:
         yield start, left_block, right_block
         start += left_block.size
@@ -165,14 +163,14 @@ def _float_block(left: Array, right: Array, wide: np.dtype[Any] | None, equal_na
 def _same_or_nan(left: Array, right: Array) -> Array:
     """Equal, or NaN on both sides; of complex numbers both parts must be."""
     if left.dtype.kind == "c":
-        return _same_or_nan(left.real, right.real) & _same_or_nan(left.imag, right.imag)
+        return _same_or_nan(np.real(left), np.real(right)) & _same_or_nan(np.imag(left), np.imag(right))
     return (left == right) | (np.isnan(left) & np.isnan(right))
 
 
 def _same_signs(left: Array, right: Array) -> bool:
     """Tell +0 from -0: they are equal numbers but not equal bits."""
     if left.dtype.kind == "c":
-        return _same_signs(left.real, right.real) and _same_signs(left.imag, right.imag)
+        return _same_signs(np.real(left), np.real(right)) and _same_signs(np.imag(left), np.imag(right))
     return bool(((np.signbit(left) == np.signbit(right)) | np.isnan(left)).all())
 
 

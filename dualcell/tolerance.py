@@ -40,8 +40,8 @@ DEFAULTS = {
     "complex128": Tolerance(1e-7, 1e-7),
 }
 # numpy's extended precision: no torch dtype has it, so it is held to float64
-DEFAULTS |= dict.fromkeys(("float96", "float128", "longdouble"), DEFAULTS["float64"])
-DEFAULTS |= dict.fromkeys(("complex192", "complex256"), DEFAULTS["complex128"])
+DEFAULTS.update(dict.fromkeys(("float96", "float128", "longdouble"), DEFAULTS["float64"]))
+DEFAULTS.update(dict.fromkeys(("complex192", "complex256"), DEFAULTS["complex128"]))
 
 
 def default_tolerance(left_dtype: str, right_dtype: str) -> Tolerance:

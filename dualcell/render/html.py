@@ -38,7 +38,7 @@ def _template() -> Any:
     )
     filters = {"words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches}
     environment.filters |= filters
-    environment.globals["both"] = one_or_both
     folder = files("dualcell") / "render"
-    environment.globals["style"] = (folder / "table.css").read_text(encoding="utf-8")
+    style = (folder / "table.css").read_text(encoding="utf-8")
+    environment.globals.update(both=one_or_both, style=style)
     return environment.from_string((folder / "table.html.jinja").read_text(encoding="utf-8"))
