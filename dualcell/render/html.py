@@ -40,5 +40,6 @@ def _template() -> Any:
     environment.filters |= filters
     folder = files("dualcell") / "render"
     style = (folder / "table.css").read_text(encoding="utf-8")
-    environment.globals.update(both=one_or_both, style=style)
+    known: dict[str, Any] = {"both": one_or_both, "style": style}
+    environment.globals |= known
     return environment.from_string((folder / "table.html.jinja").read_text(encoding="utf-8"))
