@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -49,11 +50,26 @@ def environment(block: Block) -> Generator[None]:
     if not _asks_anything(block.options):
         yield
         return
-    adapter = block_adapter(framework_of(block))
+    framework = framework_of(block)
+    first_keras = framework == "keras" and "keras" not in sys.modules
+    adapter = block_adapter(framework)
     with _named(block):
         options = _settled(block, adapter)
     with adapter.scope(options):
         yield
+    if first_keras:
+        _warn_of_late_backend()
+
+
+def _warn_of_late_backend() -> None:
+    """Options need Keras imported before the block, which is too early for a backend chosen in it."""
+    wanted, backend = os.environ.get("KERAS_BACKEND"), sys.modules["keras"].config.backend()
+    if wanted and wanted != backend:
+        warnings.warn(
+            f"KERAS_BACKEND became {wanted!r} inside the block, but Keras runs on {backend}: the block's options "
+            f"import Keras first. Set KERAS_BACKEND above the first header, in a fresh kernel.",
+            stacklevel=2,
+        )
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class JaxArrays:
         if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
             return "random keys; pass jax.random.key_data(key)"
         if value.is_deleted():
-            return "a deleted (donated) array has no values"
+            return "a deleted (donated) array has no values; hand out t.copy()"
         if not value.is_fully_addressable:
             return "an array spread over several hosts; gather it first"
         return ""

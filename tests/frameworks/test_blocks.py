@@ -410,6 +410,28 @@ def test_its_backend_is_asked(environment, config, asked, tmp_path):
     assert said.endswith(asked)
 
 
+LATE = """
+import os, warnings, dualcell
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    with dualcell.dual("keras", "numpy", captures=["y"], **OPTIONS) as pair:
+        with pair.left:
+            os.environ["KERAS_BACKEND"] = "numpy"
+            import keras
+            y = keras.ops.ones(2)
+        with pair.right:
+            y = 1.0
+print(keras.config.backend(), *(str(one.message) for one in seen if "KERAS_BACKEND" in str(one.message)))
+"""
+
+
+def test_a_backend_chosen_too_late_is_said():
+    assert python(LATE.replace("OPTIONS", "{}"), KERAS_BACKEND="") == "numpy"
+    said = python(LATE.replace("OPTIONS", "{'seed': 0}"), KERAS_BACKEND="torch")
+    assert said.startswith("torch KERAS_BACKEND became 'numpy' inside the block, but Keras runs on torch: ")
+    assert said.endswith("Set KERAS_BACKEND above the first header, in a fresh kernel.")
+
+
 # --- adapters of other packages ---
 
 LIBRARY = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import warnings
@@ -76,7 +77,17 @@ def test_the_value_is_of_the_moment():
 
 def test_a_call_more_on_one_side_is_no_pass():
     result, _ = run(lambda: [tap("y", X), tap("y", X)], lambda: tap("y", X))
-    assert rows(result) == {"y[0]": "missing", "y[1]": "missing", "y": "missing"}
+    assert rows(result) == {"y[0]": "equal", "y[1]": "missing"}
+
+
+def test_a_tap_named_like_a_variable_hides_neither():
+    with dualcell.dual("numpy: old", "numpy: new", captures=["y"]) as pair:
+        with pair.left:
+            y = tap("y", np.ones(2))
+        with pair.right:
+            y = tap("y", np.ones(2) + 1) - 1
+    assert y.shape == (2,)
+    assert rows(pair.result) == {"y": "equal", "y (tap)": "differs"}
 
 
 def test_a_tap_of_one_side_only_is_missing():
@@ -138,6 +149,7 @@ def test_torch_compile_loop():
     assert rows(result) == {"x[0]": "equal", "x[1]": "equal", "x[2]": "equal"}
 
 
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="inductor needs a C++ compiler")
 def test_inductor():
     model = torch.compile(Torch(), fullgraph=True)
     result, out = run(lambda: model(torch.tensor(X)), framework="torch")
