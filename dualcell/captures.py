@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import weakref
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,9 +40,16 @@ class Captured:
 
 @dataclass(frozen=True)
 class Captures:
-    """Everything one side handed out: row name -> leaf, in order."""
+    """Everything one side handed out, in order.
+
+    Attributes:
+        rows: row name -> leaf.
+        taps: tap name -> calls, each of them path -> leaf. How the rows of a tap are
+            named depends on the calls of both sides, see `pairs`.
+    """
 
     rows: Mapping[str, Captured] = field(default_factory=dict)
+    taps: Mapping[str, Sequence[Mapping[str, Captured]]] = field(default_factory=dict)
 
 
 def capture(value: Any) -> list[tuple[str, Captured]]:
@@ -148,10 +155,9 @@ def take(
     for name in automatic:
         if name in side.bound and name in namespace and holds_tensors(namespace[name]):
             rows |= {name + path: leaf for path, leaf in capture(namespace[name])}
-    rows = _tapped(recorder, rows)
     if last and OUT not in rows and holds_tensors(last["value"]):
         rows |= {OUT + path: leaf for path, leaf in capture(last["value"])}
-    return Captures(rows)
+    return Captures(rows, _taps(recorder))
 
 
 def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> dict[str, Captured]:
@@ -200,19 +206,15 @@ def _raised(expression: str, error: Exception, side: Side) -> str:
     return f"{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
 
 
-def _tapped(recorder: Recorder, rows: dict[str, Captured]) -> dict[str, Captured]:
-    """Add the taps' rows; symbolic calls (while a graph was built) count only if no other came."""
+def _taps(recorder: Recorder) -> dict[str, list[dict[str, Captured]]]:
+    """The taps' calls; symbolic ones (while a graph was built) count only if no other came."""
+    taps: dict[str, list[dict[str, Captured]]] = {}
     for name, calls in recorder.values.items():
-        concrete = [call for call in calls if not any(leaf.symbolic for _, leaf in call)]
-        for index, call in enumerate(concrete):
-            row = name if len(concrete) == 1 else f"{name}[{index}]"
-            rows |= {row + path: leaf for path, leaf in call}
-        if not concrete:
-            rows |= {name + path: _needs_eager(name, leaf) for path, leaf in calls[0]}
+        concrete = [dict(call) for call in calls if not any(leaf.symbolic for _, leaf in call)]
+        taps[name] = concrete or [{path: _needs_eager(name, leaf) for path, leaf in calls[0]}]
     for name, reason in recorder.traced.items():
-        if name not in recorder.values:
-            rows[name] = Captured(unsupported=f"tap({name!r}) {reason}", symbolic=True)
-    return rows
+        taps.setdefault(name, [{"": Captured(unsupported=f"tap({name!r}) {reason}", symbolic=True)}])
+    return taps
 
 
 def _needs_eager(name: str, leaf: Captured) -> Captured:

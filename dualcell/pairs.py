@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dualcell.captures import OUT, Captured, Captures
@@ -34,14 +34,15 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
         labels: what the sides are called.
     """
     optional = {*automatic, OUT}
-    names = (*left.rows, *(name for name in right.rows if name not in left.rows))
     roots_of = [{_root(row) for row in side.rows} for side in (left, right)]
+    left_rows, right_rows = _with_taps(left, right), _with_taps(right, left)
+    names = (*left_rows, *(name for name in right_rows if name not in left_rows))
     pairs = []
     for name in names:
         root = _root(name)
         if root in optional and not all(root in roots for roots in roots_of):
             continue
-        pair = Pair(name, _leaf(left, name, labels[0]), _leaf(right, name, labels[1]))
+        pair = Pair(name, _leaf(left_rows, name, labels[0]), _leaf(right_rows, name, labels[1]))
         if not _nothing_to_compare(pair):
             pairs.append(pair)
     return tuple(pairs)
@@ -51,8 +52,23 @@ def _root(row: str) -> str:
     return row.partition(".")[0].partition("[")[0]
 
 
-def _leaf(side: Captures, name: str, label: str) -> Captured:
-    return side.rows.get(name, Captured(missing=f"the {label} side has no {name!r}"))
+def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
+    """A side's rows and then its taps': `name`, or `name[0]`, ... if either side called it again.
+
+    A tap named like another row is told apart from it; neither takes the other's place.
+    """
+    taken = {_root(row) for row in (*side.rows, *other.rows)}
+    rows = dict(side.rows)
+    for name, calls in side.taps.items():
+        shown = f"{name} (tap)" if name in taken else name
+        repeated = max(len(calls), len(other.taps.get(name, ()))) > 1
+        for index, call in enumerate(calls):
+            rows |= {shown + (f"[{index}]" if repeated else "") + path: leaf for path, leaf in call.items()}
+    return rows
+
+
+def _leaf(rows: Mapping[str, Captured], name: str, label: str) -> Captured:
+    return rows.get(name, Captured(missing=f"the {label} side has no {name!r}"))
 
 
 def _nothing_to_compare(pair: Pair) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dualcell.captures import Side, Watch, capture, take
+from dualcell.pairs import pair_up
 from dualcell.requests import read_request
 from dualcell.taps import Recorder, tap
 
@@ -177,7 +178,12 @@ def test_taps_are_numbered_only_when_repeated():
         tap("once", np.ones(1))
         tap("twice", np.ones(1))
         assert tap("twice", (two := {"a": np.ones(1)})) is two
-    assert list(rows({}, recorder=recorder)) == ["once", "twice[0]", "twice[1].a"]
+    handed_out = take(side(), [], [], {}, recorder, {})
+    assert {name: [list(call) for call in calls] for name, calls in handed_out.taps.items()} == {
+        "once": [[""]],
+        "twice": [[""], [".a"]],
+    }
+    assert [pair.row for pair in pair_up(handed_out, handed_out, (), ("a", "b"))] == ["once", "twice[0]", "twice[1].a"]
 
 
 def test_a_tap_outside_a_run_returns_its_value_and_records_nothing():
