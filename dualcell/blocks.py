@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dualcell.errors import FrameworkError, OptionError, did_you_mean
-from dualcell.frameworks.registry import SPELLINGS, framework_named
+from dualcell.frameworks.registry import framework_named, spellings
 from dualcell.options import (
     BLOCK_OPTIONS,
     COMPARE_OPTIONS,
@@ -26,8 +26,7 @@ from dualcell.options import (
 
 MAGIC = "dual"
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
-_WORDS = "|".join(sorted((re.escape(word) for word in SPELLINGS), key=len, reverse=True))
-_HEADER = re.compile(rf"^#\s*-{{2,}}\s*({_WORDS})\b(?!\.)(.*)$", re.IGNORECASE)
+_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\b(?!\.)(.*)$")
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")
 # what a quote can stand in, whichever begins first: `!ls it's`, `# it's`, or a string.
 # tokenize would not do: it stops at `!` and `?`, and splits f-strings by Python's version
@@ -129,11 +128,17 @@ def rewrite(text: str) -> str:
     inside = _lines_inside_strings("\n".join(["pass", *lines[1:]]))
     lines[0] = f"%{MAGIC} {OPEN} {lines[0].removeprefix(f'%%{MAGIC}').strip()}".rstrip()
     for number, line in enumerate(lines[1:], start=2):
-        header = None if number in inside else _HEADER.match(line)
+        header = None if number in inside else _header_of(line)
         if header:
             rest = re.sub(r"-{2,}\s*$", "", header[2]).strip()
             lines[number - 1] = f"%{MAGIC} {header[1]} {rest}".rstrip()
     return "\n".join(lines)
+
+
+def _header_of(line: str) -> re.Match[str] | None:
+    """The match of a line like `# --- torch ---`; other commented lines are no headers."""
+    header = _HEADER.match(line)
+    return header if header and header[1].lower() in spellings() else None
 
 
 def near_headers(text: str) -> tuple[tuple[int, str], ...]:
@@ -141,7 +146,7 @@ def near_headers(text: str) -> tuple[tuple[int, str], ...]:
     found = []
     for number, line in enumerate(text.split("\n"), start=1):
         near = _NEAR_HEADER.match(line)
-        if near and not _HEADER.match(line):
+        if near and not _header_of(line):
             found.append((number, near[1]))
     return tuple(found)
 
@@ -337,7 +342,7 @@ def _two_blocks(raw: RawCell) -> None:
     example = "# --- keras ---" if raw.opening is not None else "%dual keras"
     near = "".join(
         f" Line {line} looks like a header, but {word!r} is no framework dualcell knows."
-        f"{did_you_mean(word.lower(), SPELLINGS)}"
+        f"{did_you_mean(word.lower(), spellings())}"
         for line, word in raw.near
     )
     if not raw.blocks:

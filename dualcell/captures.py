@@ -29,6 +29,7 @@ class Captured:
         missing: why there is nothing to compare (`missing`).
         unsupported: why what is there cannot be compared (`unsupported`).
         symbolic: the value belongs to a graph that had not run.
+        aside: no tensor, inside a structure: a name, a flag, a setting.
     """
 
     facts: ArrayFacts | None = None
@@ -36,6 +37,7 @@ class Captured:
     missing: str = ""
     unsupported: str = ""
     symbolic: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ def capture(value: Any) -> list[tuple[str, Captured]]:
     Returns:
         (path, leaf) pairs; the path of a bare tensor is empty.
     """
-    return [(path, _snapshot(leaf)) for path, leaf in leaves(value)]
+    return [(path, _snapshot(leaf, inside=bool(path))) for path, leaf in leaves(value)]
 
 
-def _snapshot(value: Any) -> Captured:
+def _snapshot(value: Any, *, inside: bool) -> Captured:
     adapter = array_adapter(value)
     if adapter is None:
         way_out = "; call it and compare what it returns" if callable(value) else ""
-        return Captured(unsupported=f"{_what(value)} is not a tensor{way_out}")
+        return Captured(unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside)
     try:
         facts, reason = adapter.facts(value), adapter.why_not(value)
         if reason:
@@ -177,8 +179,12 @@ def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> di
 
 
 def _selected(pattern: str, path: str) -> bool:
-    as_folders = path.replace("[", "/").replace(".", "/").replace("]", "").replace("'", "").lstrip("/")
-    return not pattern or glob_matches(pattern, as_folders)
+    """Whether a leaf's path fits; `.`, `[0]` and `['key']` all count as steps `/`."""
+    return not pattern or glob_matches(_as_folders(pattern), _as_folders(path))
+
+
+def _as_folders(path: str) -> str:
+    return path.replace("[", "/").replace(".", "/").replace("]", "").replace("'", "").lstrip("/")
 
 
 def _not_this_sides(expression: str, shared: bool, side: Side, namespace: Mapping[str, Any]) -> str:

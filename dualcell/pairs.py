@@ -33,17 +33,16 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
             bound to tensors makes no row.
         labels: what the sides are called.
     """
-    optional = {*automatic, OUT}
     roots_of = [{_root(row) for row in side.rows} for side in (left, right)]
+    half = {name for name in (*automatic, OUT) if sum(name in roots for roots in roots_of) == 1}
     left_rows, right_rows = _with_taps(left, right), _with_taps(right, left)
     names = (*left_rows, *(name for name in right_rows if name not in left_rows))
     pairs = []
     for name in names:
-        root = _root(name)
-        if root in optional and not all(root in roots for roots in roots_of):
+        if _root(name) in half:
             continue
         pair = Pair(name, _leaf(left_rows, name, labels[0]), _leaf(right_rows, name, labels[1]))
-        if not _nothing_to_compare(pair):
+        if not (pair.left.aside and pair.right.aside):
             pairs.append(pair)
     return tuple(pairs)
 
@@ -69,11 +68,3 @@ def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
 
 def _leaf(rows: Mapping[str, Captured], name: str, label: str) -> Captured:
     return rows.get(name, Captured(missing=f"the {label} side has no {name!r}"))
-
-
-def _nothing_to_compare(pair: Pair) -> bool:
-    """A leaf inside a structure that is no tensor on either side: a name, a flag, a config."""
-    inside = _root(pair.row) != pair.row
-    return inside and all(
-        leaf.facts is None and not leaf.symbolic and not leaf.missing for leaf in (pair.left, pair.right)
-    )

@@ -55,6 +55,11 @@ INSTALL = {
 _by_type: dict[type, ArrayAdapter] = {}
 
 
+def spellings() -> dict[str, str]:
+    """Every word a header may say, third parties' included, and the library it means."""
+    return SPELLINGS | {name.lower(): name for name in _third_party()}
+
+
 def framework_named(word: str) -> str:
     """The library a header means by `word`.
 
@@ -65,7 +70,7 @@ def framework_named(word: str) -> str:
         >>> framework_named("pytorch"), framework_named("TF")
         ('torch', 'tensorflow')
     """
-    known = SPELLINGS | {name: name for name in _third_party()}
+    known = spellings()
     if word.lower() not in known:
         raise FrameworkError(
             f"Unknown framework {word!r}.{did_you_mean(word.lower(), known)} dualcell knows: {', '.join(known)}."

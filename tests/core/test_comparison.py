@@ -194,9 +194,11 @@ def test_an_automatic_name_or_a_last_value_of_one_side_makes_no_row():
 
 
 def test_parts_of_a_structure_that_are_no_tensor_on_either_side_make_no_row():
-    assert pair_names({"o.name": "a", "o.x": 1}, {"o.name": "b", "o.x": 1}) == [("o.x", False, False)]
-    assert pair_names({"o.name": "a"}, {"o.name": 1}) == [("o.name", False, False)]
-    assert pair_names({"o.name": "a"}, {}) == [("o.name", False, True)]
+    result = dualcell.compare({"name": "a", "x": ONE, "n": "a"}, {"name": "b", "x": ONE, "n": 1})
+    assert [(row.name, row.verdict) for row in result] == [("value.x", "equal"), ("value.n", "unsupported")]
+
+
+def test_what_was_asked_for_makes_a_row_whatever_it_is():
     assert pair_names({"name": "a"}, {"name": "b"}) == [("name", False, False)]
 
 
