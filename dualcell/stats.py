@@ -150,8 +150,8 @@ class _Block:
 
 def _float_block(left: Array, right: Array, wide: np.dtype[Any] | None, equal_nan: bool) -> _Block:
     same_dtype = left.dtype == right.dtype
-    left, right = left.astype(wide), right.astype(wide)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # also for the cast: a signalling NaN warns there
+        left, right = left.astype(wide), right.astype(wide)
         same = left == right  # equal infinities too, whose difference would be NaN
         if equal_nan:
             same |= _same_or_nan(left, right)

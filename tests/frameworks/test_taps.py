@@ -345,3 +345,28 @@ def test_keras_fit():
 
     assert rows(run(fit, framework="keras")[0]) == {"y": "unsupported"}
     assert rows(run(fit, framework="keras", eager=True)[0]) == {"y": "equal"}
+
+
+def test_an_array_that_is_donated_after_the_tap_is_unsupported():
+    step = jax.jit(lambda a: a + 1, donate_argnums=0)
+    with dualcell.dual("jax: old", "jax: new") as pair:
+        with pair.left:
+            weights = tap("weights", jnp.ones(4))
+            weights = step(weights)
+        with pair.right:
+            weights = tap("weights", jnp.ones(4)) + 1
+    assert rows(pair.result)["weights (tap)"] == "unsupported"
+    assert "a deleted (donated) array has no values" in pair.result["weights (tap)"].cause
+
+
+def test_a_graph_that_was_compiled_by_the_other_side_still_names_eager():
+    graph = tf.function(lambda t: tap("inside", t) * 2)
+    with dualcell.dual("tf: old", "tf: new") as pair:
+        with pair.left:
+            y = graph(tf.ones(2))
+        with pair.right:
+            y = graph(tf.ones(2))
+    assert y.shape == (2,)
+    assert rows(pair.result) == {"y": "equal", "inside": "missing"}
+    assert "add --eager" in pair.result["inside"].cause
+    assert "a function that was compiled before runs no taps" in pair.result["inside"].cause
