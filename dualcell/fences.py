@@ -14,8 +14,16 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from dualcell.blocks import (
-    DIFF, OPEN, RawBlock, RawCell, fence_text, fence_verb, is_header, near_headers, read_block,
-)  # fmt: skip
+    DIFF,
+    OPEN,
+    RawBlock,
+    RawCell,
+    fence_text,
+    fence_verb,
+    is_header,
+    near_headers,
+    read_block,
+)
 
 RUNTIME = "dualcell.notebook"
 
@@ -70,9 +78,7 @@ class _Run:
     def raw(self, source: str) -> RawCell:
         opening = self._text_of(OPEN)
         diff = self._text_of(DIFF)
-        blocks = tuple(
-            read_block(header, line, statements) for header, line, statements in self._blocks()
-        )
+        blocks = tuple(read_block(header, line, statements) for header, line, statements in self._blocks())
         near = near_headers(source) if len(blocks) < 2 else ()
         return RawCell(opening, blocks, diff or "", near)
 

@@ -44,7 +44,7 @@ class DualMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    def dual(self, line: str, cell: str | None = None) -> Any:
+    def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
         __tracebackhide__ = True
         if cell is not None:
             return run_cell(self.shell, f"%%{MAGIC} {line}\n{cell}")
@@ -54,7 +54,8 @@ class DualMagics(Magics):
             return None
         if verb in (*SPELLINGS, DIFF, OPEN):
             raise UsageError(f"`%dual {verb}` must stand at the top level of a cell, not inside a statement.")
-        raise UsageError(f"`%dual {verb}`: unknown.{did_you_mean(verb, (*SPELLINGS, DIFF))} `%dual --help` lists what there is.")
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF))
+        raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 
 DualMagics.dual.__doc__ = build_parser().format_help()
@@ -153,13 +154,13 @@ def _context_matcher() -> Any:
         return None
 
     @context_matcher(identifier="dualcell")
-    def matcher(context: Any) -> dict[str, Any]:
+    def matcher(context: Any) -> Any:
         line = context.line_with_cursor[: context.cursor_position]
         words = complete(line, context.full_text, _devices())
         fragment = re.split(r"[\s\"'~=]", line)[-1]
         found = [SimpleCompletion(word, type="dualcell") for word in words or ()]
-        # on our own lines nobody else answers, but attributes of captures are Python's
-        return {"completions": found, "matched_fragment": fragment, "suppress": words is not None and "." not in fragment}
+        alone = words is not None and "." not in fragment  # attributes of captures are Python's
+        return {"completions": found, "matched_fragment": fragment, "suppress": alone}
 
     return matcher
 
@@ -196,14 +197,15 @@ class Extension:
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop(MAGIC, None)
         shell.magics_manager.registry.pop(type(self.magics).__name__, None)
-        for place, item in (
+        added: list[tuple[Any, Any]] = [
             (shell.configurables, self.magics),
             (shell.input_transformers_cleanup, self.rewriter),
             (shell.input_transformers_post, self.transformers.remember),
             (shell.ast_transformers, self.transformers),
             (self.completions.place, self.completions.entry),
             (notebook.defaults, self.magics.defaults),
-        ):
+        ]
+        for place, item in added:
             if item in place:
                 place.remove(item)
 
@@ -225,5 +227,3 @@ def unload(shell: Any) -> None:
     extension = _loaded.pop(id(shell), None)
     if extension is not None:
         extension.remove()
-
-

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from IPython import get_ipython
 from IPython.core.error import UsageError
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from dualcell.blocks import read_cell
@@ -67,7 +67,7 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
         if error is not None:
             session = _sessions.pop()
             session.abandon(type(error).__name__)
-            if len(session.result) and not isinstance(error, UsageError):
+            if len(session.result):
                 display(session.result)
 
 
@@ -80,7 +80,7 @@ def enter(index: int) -> None:
 def show(value: Any, silenced: bool) -> Any:
     """A block's last expression: note it, and show it unless a `;` follows."""
     _sessions[-1].show(value)
-    shell = get_ipython()
+    shell = _shell()
     if not silenced and shell.ast_node_interactivity.startswith("last"):
         # the display hook looks at the end of the whole cell for its `;`
         if value is not None and shell.displayhook.quiet():
@@ -96,7 +96,7 @@ def leave() -> None:
     session = _sessions[-1]
     session.finish()
     if session.cell.options.out:
-        get_ipython().user_ns[session.cell.options.out] = session.result
+        _shell().user_ns[session.cell.options.out] = session.result
 
 
 def is_refused() -> bool:
@@ -125,13 +125,18 @@ def finish(shown: str) -> DualResult | None:
     result = _sessions.pop().result
     if shown == "silent":
         return None
-    if shown == "display" or (shown == "always" and get_ipython().displayhook.quiet()):
+    if shown == "display" or (shown == "always" and _shell().displayhook.quiet()):
         display(result)
     return result
 
 
+def _shell() -> Any:
+    """The running shell; a woven cell has one."""
+    return get_ipython()
+
+
 def _session(spec: tuple[Any, ...]) -> Session:
-    shell = get_ipython()
+    shell = _shell()
     return Session(read_cell(unpack(spec), defaults[-1]()), lambda: shell.user_ns)
 
 
@@ -144,5 +149,6 @@ def show_visible_source(transformed: str, visible: str) -> None:
     for name, entry in list(linecache.cache.items()):
         if len(entry) == 4 and entry[2] == lines:
             linecache.cache[name] = (len(visible), None, shown, name)
-            if hasattr(linecache, "_ipython_cache"):  # IPython 7 restores its own entries
-                linecache._ipython_cache[name] = linecache.cache[name]
+            own = getattr(linecache, "_ipython_cache", None)  # IPython 7 restores its own entries
+            if own is not None:
+                own[name] = linecache.cache[name]

@@ -46,6 +46,7 @@ class Session:
         self._seconds: list[float] = []
         self._facts: list[dict[str, str]] = []
         self._running: _Running | None = None
+        self._where = "the lines above the first header"
         self.result: DualResult  # after `finish` or `abandon`
 
     @property
@@ -62,6 +63,7 @@ class Session:
         """Before block `index` (0 or 1): take the other's captures, set the environment."""
         self.close()
         block = self.cell.blocks[index]
+        self._where = f"the {block.label} block"
         self._scope.enter(block)
         self._running = _Running(block, index, Watch(self._namespace(), self._watched()))
 
@@ -89,11 +91,8 @@ class Session:
         Args:
             error: the kind of error, for the note.
         """
-        where = "the lines above the first header"
-        if self._running is not None:
-            where = f"the {self._running.block.label} block"
         self.doubt()
-        self.finish(stopped=f"{where} raised {error}")
+        self.finish(stopped=f"{self._where} raised {error}")
 
     def doubt(self) -> None:
         """The running block was cut short, so no name is surely bound any more."""
@@ -163,8 +162,9 @@ class Session:
 
     def _sides(self) -> tuple[SideFacts, SideFacts]:
         def facts(index: int) -> SideFacts:
-            ran = index < len(self._seconds)
-            return SideFacts(self.labels[index], self._seconds[index] if ran else None, self._facts[index] if ran else {})
+            if index >= len(self._seconds):  # it did not run
+                return SideFacts(self.labels[index], None, {})
+            return SideFacts(self.labels[index], self._seconds[index], self._facts[index])
 
         return facts(0), facts(1)
 
@@ -186,7 +186,7 @@ class Session:
 
         return (
             f"no name is bound to tensors by both blocks ({left.label} binds {bound(left)}; {right.label} binds "
-            f"{bound(right)}). Name what to compare, as in: %%dual \"left_name ~ right_name\""
+            f'{bound(right)}). Name what to compare, as in: %%dual "left_name ~ right_name"'
         )
 
 
@@ -264,4 +264,3 @@ def assert_close(left: Any, right: Any, **options: Any) -> None:
     """
     __tracebackhide__ = True
     compare(left, right, **options).assert_close()
-

@@ -81,7 +81,9 @@ class Reply:
         return [(int(number), text.strip()) for number, text in found]
 
     def _stream(self, name: str) -> str:
-        return "".join(content["text"] for kind, content in self.messages if kind == "stream" and content["name"] == name)
+        return "".join(
+            content["text"] for kind, content in self.messages if kind == "stream" and content["name"] == name
+        )
 
 
 class Kernel:

@@ -102,6 +102,15 @@ y = np.ones(3)
 y = np.ones(3)
 %dual diff y
 x = undefined  # boom""",
+    "after await": """\
+%%dual y
+import asyncio
+# --- numpy ---
+y = np.ones(3)
+# --- numpy: new ---
+await asyncio.sleep(0)
+y = undefined  # boom
+await asyncio.sleep(0)""",
     "no diff line": """\
 %dual numpy
 y = np.ones(3)
@@ -191,10 +200,10 @@ def test_the_traceback_quotes_the_cell_as_the_user_sees_it(shell):
 @pytest.mark.parametrize("case", [name for name in RAISING if "right" in name or name.startswith("last")])
 def test_the_partial_table_comes_before_the_error(shell, case):
     failed = shell.run(RAISING[case])
-    shown = [content for kind, content in failed.messages if kind == "display_data" and "dualcell" in content["metadata"]]
-    assert len(shown) == 1
+    tables = [text for text in failed.shown if TABLE.search(text)]
+    assert len(tables) == 1
     assert failed.kinds[-2:] == ["display_data", "error"]
-    assert re.search(r"block raised (AttributeError|NameError); before that: ", shown[0]["data"]["text/plain"])
+    assert re.search(r"block raised (AttributeError|NameError); before that: ", tables[0])
 
 
 def test_what_the_failing_block_had_bound_is_compared(shell):
@@ -204,6 +213,25 @@ def test_what_the_failing_block_had_bound_is_compared(shell):
     table = failed.shown[0]
     assert "new block raised ZeroDivisionError; before that: 1 equal, 1 missing" in table
     assert failed.kinds == ["display_data", "error"]
+
+
+def test_a_magic_of_the_block_that_refuses_leaves_the_partial_table(shell):
+    cell = "%%dual y\n# --- numpy ---\ny = np.ones(2)\n# --- numpy: new ---\n%nothing\ny = 1"
+    failed, queued = shell.queue(cell, "queued = True")
+    assert (failed.status, failed.kinds, queued.status) == ("error", ["display_data"], "aborted")
+    assert "new block raised UsageError; before that: 1 missing" in failed.shown[0]
+    assert "UsageError: Line magic function `%nothing` not found." in failed.stderr
+
+
+def test_a_framework_that_breaks_on_import_is_one_sentence(shell, tmp_path):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("raise RuntimeError('broken build')")
+    shell.succeed(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})")
+    failed = shell.run("%%dual y --seed 0\n# --- numpy ---\ny = np.ones(2)\n# --- jax ---\ny = np.ones(2)")
+    shell.succeed("import sys\nsys.path.pop(0)\nsys.path_importer_cache.clear()")
+    assert (failed.status, failed.kinds) == ("error", ["display_data"])
+    assert "jax block raised UsageError; before that: 1 missing" in failed.shown[0]
+    assert "UsageError: jax is installed but cannot be imported: RuntimeError: broken build" in failed.stderr
 
 
 def test_an_error_before_anything_was_captured_shows_no_table(shell):
@@ -280,8 +308,24 @@ def test_an_exit_of_the_user_goes_its_way(shell):
 
 
 INTERRUPTED = {
-    "magic": "%%dual y\n# --- numpy ---\ny = np.ones(3)\n# --- torch ---\nimport time\nprint('now', flush=True)\ntime.sleep(30)  # here\ny = 1",
-    "fences": "%dual numpy\ny = np.ones(3)\n%dual torch\nimport time\nprint('now', flush=True)\ntime.sleep(30)  # here\ny = 1\n%dual diff y",
+    "magic": """\
+%%dual y
+# --- numpy ---
+y = np.ones(3)
+# --- torch ---
+import time
+print('now', flush=True)
+time.sleep(30)  # here
+y = 1""",
+    "fences": """\
+%dual numpy
+y = np.ones(3)
+%dual torch
+import time
+print('now', flush=True)
+time.sleep(30)  # here
+y = 1
+%dual diff y""",
 }
 
 

@@ -20,8 +20,8 @@ with torch.no_grad():
     linear.weight.copy_(torch.as_tensor(np.array(dense.kernel)).T)
     linear.bias.copy_(torch.as_tensor(np.array(dense.bias)))
 probs = torch.sigmoid(linear(torch.as_tensor(x, dtype=torch.float32) + 2))"""
-FENCES = EXAMPLE.replace("# --- keras ---", "%dual keras --device cpu --seed 0").replace("# --- torch ---", "%dual torch")
-FENCES = FENCES.split("\n", 1)[1] + '\n%dual diff probs "dense.kernel ~ linear.weight.T"'
+_BODY = EXAMPLE.split("\n", 1)[1].replace("# --- keras ---", "%dual keras --device cpu --seed 0")
+FENCES = _BODY.replace("# --- torch ---", "%dual torch") + '\n%dual diff probs "dense.kernel ~ linear.weight.T"'
 
 # all that a run may set, as one text; to look changes nothing
 STATE = """\
@@ -47,7 +47,14 @@ def state():
     random.setstate(python)
     return repr(seen)
 """
-IMPORTS = "import torch\nfrom torch import nn\nimport keras\nimport torch._dynamo\nimport tensorflow as tf\ntf.random.uniform((1,))"
+IMPORTS = """\
+import torch
+from torch import nn
+import keras
+import torch._dynamo
+import tensorflow as tf
+tf.random.set_seed(11)
+"""
 RUN = """\
 %%dual y --device cpu --seed 3 --dtype float64 --eager{options}
 x = np.random.rand(2)
@@ -90,7 +97,8 @@ def test_the_example_shows_a_table_as_html_and_text_and_data(frameworks):
     assert "2 rows passed" in text
     assert "<table" in content["data"]["text/html"]
     assert set(content["metadata"]) == {"dualcell"}
-    assert [row["name"] for row in content["metadata"]["dualcell"]["rows"]] == ["probs", "dense.kernel ~ linear.weight.T"]
+    names = [row["name"] for row in content["metadata"]["dualcell"]["rows"]]
+    assert names == ["probs", "dense.kernel ~ linear.weight.T"]
 
 
 def test_both_sides_of_a_seed_get_the_same_numbers(frameworks):
@@ -102,7 +110,10 @@ def test_both_sides_of_a_seed_get_the_same_numbers(frameworks):
 
 
 def test_a_seed_repeats_the_cell(frameworks):
-    cell = "%%dual a --seed 7\nx = np.random.rand()\n# --- keras ---\na = keras.random.normal((2,))\n# --- torch ---\na = torch.randn(2)"
+    cell = (
+        "%%dual a --seed 7\nx = np.random.rand()\n# --- keras ---\na = keras.random.normal((2,))\n"
+        "# --- torch ---\na = torch.randn(2)"
+    )
     frameworks.succeed(cell)
     frameworks.succeed("first = (x, _['a'].left.numpy().tolist(), _['a'].right.tolist())")
     frameworks.succeed(cell)
@@ -111,7 +122,8 @@ def test_a_seed_repeats_the_cell(frameworks):
 
 def test_dtype_reaches_both_sides(frameworks):
     frameworks.succeed(
-        "%%dual y --dtype float64\n# --- keras ---\ny = keras.layers.Dense(1, kernel_initializer='ones')(np.ones((1, 2)))\n"
+        "%%dual y --dtype float64\n# --- keras ---\n"
+        "y = keras.layers.Dense(1, kernel_initializer='ones')(np.ones((1, 2)))\n"
         "# --- torch ---\ny = torch.ones(1, 1) * 2"
     )
     assert frameworks.value("[_['y'].figures.left_dtype, _['y'].figures.right_dtype]") == ["float64", "float64"]
@@ -158,9 +170,13 @@ class Tapped(keras.layers.Layer):
         return tap("h", x + 1)
 model = keras.Sequential([Tapped()])
 """)
-    cell = "%%dual y{}\n# --- keras ---\ny = model.predict(np.ones((1, 2)), verbose=0)\n# --- torch ---\ny = tap('h', torch.ones(1, 2) + 1)"
+    cell = (
+        "%%dual y{}\n# --- keras ---\ny = model.predict(np.ones((1, 2)), verbose=0)\n"
+        "# --- torch ---\ny = tap('h', torch.ones(1, 2) + 1)"
+    )
     frameworks.succeed(cell.format(""))
-    assert frameworks.value("(_['y'].verdict, _['h'].verdict, '--eager' in _['h'].cause)") == ("equal", "unsupported", True)
+    assert frameworks.value("(_['y'].verdict, _['h'].verdict)") == ("equal", "unsupported")
+    assert "--eager" in frameworks.value("_['h'].cause")
     frameworks.succeed(cell.format(" --eager"))
     assert frameworks.value("(_['y'].verdict, _['h'].verdict)") == ("equal", "equal")
 

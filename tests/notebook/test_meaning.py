@@ -67,7 +67,8 @@ def test_nor_is_it_compared_when_nothing_was_asked_for(shell, form, case):
 def test_a_name_in_both_texts_but_not_in_the_run_is_missing_unasked(shell, form, case):
     found = rows(shell, form, "y = np.ones(3)\nok = np.ones(1)", UNBOUND[case] + "\nok = np.ones(1)")
     assert found == {"y": "missing", "ok": "equal"}
-    found = rows(shell, form, UNBOUND[case].replace(" y ", " w ") + "\nok = np.ones(1)", "w = np.ones(3)\nok = np.ones(1)")
+    left = UNBOUND[case].replace(" y ", " w ") + "\nok = np.ones(1)"
+    found = rows(shell, form, left, "w = np.ones(3)\nok = np.ones(1)")
     assert found == {"w": "missing", "ok": "equal"}
 
 
@@ -199,7 +200,8 @@ def test_an_empty_comparison_has_not_passed(shell, form):
 def test_nested_values_are_rows_with_their_path(shell, form):
     found = rows(shell, form, "y = {'a': [np.ones(1), np.ones(2)]}", "y = {'a': [np.ones(1), np.zeros(2)]}")
     assert sorted(found.values()) == ["differs", "equal"]
-    found = rows(shell, form, "y = {'a': np.ones(1), 'b': np.ones(2)}", "y = {'a': np.ones(1), 'b': np.ones(2)}", "y/a*")
+    block = "y = {'a': np.ones(1), 'b': np.ones(2)}"
+    found = rows(shell, form, block, block, "y/a*")
     assert list(found.values()) == ["equal"]
 
 

@@ -22,9 +22,9 @@ def table(shell: Kernel, options: str = "", config: str = "") -> str:
 @pytest.fixture
 def fresh(shell: Kernel, tmp_path: Path) -> Iterator[Kernel]:
     """The kernel in an empty folder, with no setting of another test."""
-    shell.succeed(f"%unload_ext dualcell\nimport os\nhome = os.getcwd()\nos.chdir({str(tmp_path)!r})\n%load_ext dualcell")
+    shell.succeed(f"import os\nhome = os.getcwd()\nos.chdir({str(tmp_path)!r})\n%reload_ext dualcell")
     yield shell
-    shell.succeed("%unload_ext dualcell\nget_ipython().config.pop('DualMagics', None)\nos.chdir(home)\n%load_ext dualcell")
+    shell.succeed("%unload_ext dualcell\nget_ipython().config.pop('DualMagics', None)\nos.chdir(home)")
 
 
 def load_with(fresh: Kernel, tmp_path: Path, toml: str):
@@ -67,7 +67,7 @@ def test_a_seed_makes_the_same_numbers(fresh):
 
 
 def test_an_option_of_one_block_is_its_own(fresh):
-    cell = "%%dual y --seed 1\n# --- numpy ---\ny = np.random.rand()\n# --- numpy: new --seed 2 ---\ny = np.random.rand()"
+    cell = CELL.format(options=" --seed 1").replace("new ---", "new --seed 2 ---")
     assert "differs" in fresh.succeed(cell).shown[-1]
     assert "equal" in fresh.succeed(cell.replace("--seed 2", "--seed 1")).shown[-1]
 
@@ -95,7 +95,7 @@ def test_config_refuses_a_value_of_the_wrong_kind(fresh, setting):
 )
 def test_a_bad_value_in_config_is_refused_by_the_next_cell(fresh, setting, sentence):
     fresh.succeed(f"%config DualMagics.{setting}")
-    reply = fresh.run("ran = 1\n" + CELL.format(options="").replace("%%dual y\n# --- numpy ---", "%dual numpy").replace("# --- numpy: new ---", "%dual numpy"))
+    reply = fresh.run("ran = 1\n%dual numpy\ny = np.ones(1)\n%dual numpy\ny = np.ones(1)")
     assert (reply.status, reply.kinds) == ("error", [])
     assert sentence in reply.stderr
     assert not fresh.value("'ran' in get_ipython().user_ns")
