@@ -340,3 +340,30 @@ def test_ctrl_c_stops_the_cell_shows_the_half_and_leaves_a_working_kernel(shell,
     assert queued.status == "aborted"
     again = shell.succeed(cell.replace("time.sleep(30)", "time.sleep(0)").replace("y = 1", "y = np.ones(3)"))
     assert "1 row passed" in again.shown[0]
+
+
+@pytest.mark.parametrize("place", ["shared", "left"])
+def test_ctrl_c_before_the_right_block(shell, place):
+    wait = "print('now', flush=True)\nimport time\ntime.sleep(30)  # here"
+    shared, left = (wait, "y = 1") if place == "shared" else ("x = 1", wait)
+    cell = f"%%dual y\n{shared}\n# --- numpy ---\n{left}\n# --- numpy: new ---\ny = np.ones(3)"
+    failed, queued = shell.interrupt(cell, "queued = True", when="now")
+    assert one_error(failed)
+    assert (failed.content["ename"], queued.status) == ("KeyboardInterrupt", "aborted")
+    assert failed.arrows[0][0] == marked(cell, "# here")
+
+
+@pytest.mark.parametrize("case", ["last expression of the right block", "last expression, fences"])
+def test_a_failed_cell_leaves_no_name_of_its_own(shell, case):
+    names = "{name for name in get_ipython().user_ns if name[0] != '_' or name[:2] == '__'}"
+    before = shell.value(names)
+    shell.run(RAISING[case])
+    assert shell.value(names) - before == {"y"}
+
+
+def test_the_lines_of_other_cells_are_quoted_right_afterwards(shell):
+    shell.succeed("def fails():\n    # --- torch ---\n    return 1 / 0")
+    shell.run(RAISING["middle of the right block"])
+    shell.succeed("__import__('linecache').checkcache()")
+    failed = shell.run("fails()")
+    assert failed.arrows == [(1, "fails()"), (3, "return 1 / 0")]

@@ -26,7 +26,7 @@ each_interpreter = pytest.mark.parametrize("name", INTERPRETERS)
 def terminal(name: str, folder: Path, *inputs: str) -> str:
     """What IPython prints when these are typed, each ended by two empty lines."""
     typed = "\n\n\n".join(["%load_ext dualcell", "import numpy as np", *inputs, "exit", ""])
-    done = subprocess.run(  # noqa: S603 - our own interpreter
+    done = subprocess.run(
         [interpreter(name), "-m", "IPython", *TERMINAL], input=typed, cwd=folder, text=True, capture_output=True,
         timeout=120, check=True, env=os.environ | {"IPYTHONDIR": str(folder)},
     )  # fmt: skip
