@@ -36,7 +36,19 @@ _PUBLIC = {
     "last_result": "result",
     "tap": "taps",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "DeviceError",
+    "DualError",
+    "DualMismatch",
+    "DualResult",
+    "FrameworkError",
+    "OptionError",
+    "assert_close",
+    "compare",
+    "dual",
+    "last_result",
+    "tap",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -65,7 +65,8 @@ class dual:  # noqa: N801 - used as a function
         self.result: DualResult
 
     def __enter__(self) -> dual:
-        frame = sys._getframe(1)  # noqa: SLF001 - the blocks live in the caller's namespace
+        # the blocks live in the caller's namespace
+        frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         bodies = _bodies(frame)
         blocks = tuple(
             read_block(header, bodies[side][0], bodies[side][1]) if side in bodies else RawBlock(header, frame.f_lineno)
@@ -101,7 +102,7 @@ class dual:  # noqa: N801 - used as a function
         return self._block(1)
 
     @contextmanager
-    def _block(self, index: int) -> Iterator[None]:
+    def _block(self, index: int) -> Generator[None]:
         session = self._running()
         if index != self._next:
             raise OptionError(

@@ -191,6 +191,21 @@ def _prevent_clashes(cell: Cell) -> None:
         importlib.import_module("triton")
 
 
+def clashes(cell: Cell) -> list[str]:
+    """What can go wrong between the cell's frameworks and cannot be prevented any more.
+
+    Asked before `check_environment`, which prevents what it can.
+    """
+    frameworks = {framework_of(block) for block in cell.blocks}
+    late = "tensorflow" in sys.modules and "triton" not in sys.modules and is_installed("triton")
+    if "torch" not in frameworks or not late:
+        return []
+    return [
+        "TensorFlow was imported before triton: building a torch optimizer or torch.compile may abort this "
+        "kernel. Restart it and write `import triton` above the import of Keras or TensorFlow."
+    ]
+
+
 class Scope:
     """An environment that is entered in one statement and left in another."""
 

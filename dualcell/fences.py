@@ -185,12 +185,13 @@ def _statement(anchor: ast.stmt, verb: str, *arguments: Any) -> ast.stmt:
 
 def _call(anchor: ast.AST, verb: str, *arguments: Any) -> ast.Call:
     """`__import__("dualcell.notebook", ...).verb(arguments)`: leaves no name in the namespace."""
-    module = ast.Call(
-        ast.Name("__import__", ast.Load()),
-        [ast.Constant(RUNTIME), ast.Constant(None), ast.Constant(None), ast.Constant(("*",))],
-        [],
-    )
-    call = ast.Call(ast.Attribute(module, verb, ast.Load()), [ast.Constant(a) for a in arguments], [])
+    star: Any = ("*",)  # a name list, so that __import__ gives the submodule and not the package
+    module = ast.Call(ast.Name("__import__", ast.Load()), _constants(RUNTIME, None, None, star), [])
+    call = ast.Call(ast.Attribute(module, verb, ast.Load()), _constants(*arguments), [])
     for node in ast.walk(call):
         ast.copy_location(node, anchor)
     return call
+
+
+def _constants(*values: Any) -> list[ast.expr]:
+    return [ast.Constant(value) for value in values]

@@ -136,7 +136,8 @@ class Completions:
 
     def line_matches(self, _: str) -> list[str]:
         """For IPython 7: it hands over the line only; its caller holds the whole cell."""
-        cell = sys._getframe(1).f_locals.get("full_text")  # noqa: SLF001
+        frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        cell = frame.f_locals.get("full_text")
         return complete(self.shell.Completer.text_until_cursor, str(cell or ""), _devices()) or []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dualcell.errors import OptionError
@@ -56,6 +57,20 @@ def read_request(text: str) -> Request:
         )
     shared = left == right
     return Request(name or (left if shared else f"{left} ~ {right}"), left, right, left_pattern, shared)
+
+
+def read_requests(texts: Iterable[str]) -> tuple[Request, ...]:
+    """Read every capture of a cell.
+
+    Raises:
+        OptionError: a side is not a Python expression, or two rows would have one name.
+    """
+    requests = tuple(read_request(text) for text in texts)
+    rows = [request.row for request in requests]
+    twice = next((row for row in rows if rows.count(row) > 1), None)
+    if twice is not None:
+        raise OptionError(f"Two captures make a row named {twice!r}. Name one of them, as in 'other = {twice}'.")
+    return requests
 
 
 def free_names(expression: str) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from typing import Any
 from dualcell.blocks import Block, Cell
 from dualcell.captures import Captures, Side, Watch, capture, take, unbound_hint
 from dualcell.comparison import compare_pair
-from dualcell.environment import Scope, check_environment, describe, wait_for
+from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.options import COMPARE_OPTIONS, options_from
 from dualcell.pairs import Pair, pair_up
 from dualcell.report import SideFacts, build_report, settings_of
-from dualcell.requests import Request, free_names, read_request
+from dualcell.requests import Request, free_names, read_requests
 from dualcell.result import DualResult
 from dualcell.taps import Recorder
+from dualcell.tolerance import glob_matches
 
 
 class Session:
@@ -37,7 +38,8 @@ class Session:
 
     def __init__(self, cell: Cell, namespace: Callable[[], Mapping[str, Any]]) -> None:
         self.cell = cell
-        self.requests = tuple(read_request(text) for text in cell.captures)
+        self.requests = read_requests(cell.captures)
+        self._clashes = clashes(cell)
         check_environment(cell)
         self._namespace = namespace
         self._scope = Scope()
@@ -173,8 +175,9 @@ class Session:
         remarks = [
             f"--tol {rule.pattern!r} fits no row"
             for rule in self.cell.options.tolerances.rules
-            if not any(self.cell.options.tolerances.of(row, "", "") is rule.tolerance for row in rows)
+            if not any(glob_matches(rule.pattern, row) for row in rows)
         ]
+        remarks += self._clashes
         return remarks if rows else [*remarks, self._nothing()]
 
     def _nothing(self) -> str:
