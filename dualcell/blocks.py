@@ -208,7 +208,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
     imported: dict[str, None] = {}
     for statement in statements:
         found = list(_bound(statement))
-        names |= dict.fromkeys(found)
+        names |= dict.fromkeys((*found, *_timed(statement)))
         if not isinstance(statement, _MAYBE):
             walrus = {node.target.id for node in ast.walk(statement) if isinstance(node, ast.NamedExpr)}
             certain |= dict.fromkeys(name for name in found if name not in walrus)
@@ -248,6 +248,19 @@ def _bound(node: ast.AST, *, comprehension: bool = False) -> Iterator[str]:
         children = iter(())
     for child in children:
         yield from _bound(child, comprehension=inside)
+
+
+def _timed(statement: ast.stmt) -> Iterator[str]:
+    """Names that a line like `%time y = net(x)` binds; IPython runs its text."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run_line_magic":
+            words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            if len(words) == 2 and words[0] == "time":
+                try:
+                    timed = ast.parse(str(words[1]))
+                except SyntaxError:
+                    continue
+                yield from (name for inner in timed.body for name in _bound(inner))
 
 
 def _globals(node: ast.AST) -> Iterator[str]:

@@ -102,6 +102,7 @@ class _Run:
     def woven(self, spec: tuple[Any, ...], source: str, *, last: bool) -> list[ast.stmt]:
         """The run's statements inside `with`, then the statement that gives the result."""
         body: list[ast.stmt] = []
+        before: list[ast.stmt] = []
         index = -1
         for position, statement in enumerate(self.statements):
             text = fence_text(statement)
@@ -110,11 +111,13 @@ class _Run:
             if text is not None and is_header(text):
                 index += 1
                 body.append(_statement(statement, "enter", index))
+            elif isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                before.append(statement)  # Python allows it in no block
             elif text is None or fence_verb(text) not in (OPEN, DIFF):
                 shown = index >= 0 and ends_block and isinstance(statement, ast.Expr)
                 body.append(_shown(statement, source) if shown else statement)
         body.append(_statement(self.statements[-1], "leave"))
-        return [self._guarded(body, spec), self._refusal(), self._result(spec, last=last)]
+        return [*before, self._guarded(body, spec), self._refusal(), self._result(spec, last=last)]
 
     def _guarded(self, body: list[ast.stmt], spec: tuple[Any, ...]) -> ast.stmt:
         """A `with`, as after `try` and `raise` IPython 9 quotes the line of the `raise`."""

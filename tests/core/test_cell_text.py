@@ -379,3 +379,9 @@ def test_an_option_too_late(option):
 
 def test_a_bad_value_in_the_cell():
     assert said(two(opening="--seed -1")) == "seed is -1, expected 0 <= seed < 2**32, as NumPy takes no other."
+
+
+def test_a_name_that_a_timed_line_assigns_is_bound_but_not_surely():
+    module = ast.parse("get_ipython().run_line_magic('time', 'y = f(x)')")
+    assert bindings(module.body) == (("y",), (), ())
+    assert bindings(ast.parse("get_ipython().run_line_magic('time', 'y = (')").body) == ((), (), ())

@@ -208,3 +208,15 @@ def test_nested_values_are_rows_with_their_path(shell, form):
 @spelled
 def test_shapes_are_never_broadcast(shell, form):
     assert rows(shell, form, "y = np.ones((3, 1))", "y = np.ones(3)") == {"y": "shape"}
+
+
+@spelled
+def test_a_timed_assignment_is_compared(shell, form):
+    left, right = "%time y = np.ones(1)\nok = np.ones(1)", "%time y = np.zeros(1)\nok = np.ones(1)"
+    assert rows(shell, form, left, right) == {"y": "differs", "ok": "equal"}
+
+
+@spelled
+def test_a_future_import_may_stand_above_the_blocks(shell, form):
+    shared = "from __future__ import annotations"
+    assert rows(shell, form, "def f(x: No): return x\ny = f(1.0)", "y = 1.0", "y", shared=shared) == {"y": "equal"}
