@@ -17,6 +17,7 @@ from dualcell.frameworks.registry import framework_named, spellings
 from dualcell.options import (
     BLOCK_OPTIONS,
     COMPARE_OPTIONS,
+    MAGIC,
     Line,
     Options,
     options_from,
@@ -24,7 +25,6 @@ from dualcell.options import (
     refuse_options,
 )  # fmt: skip
 
-MAGIC = "dual"
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
 _HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\b(?!\.)(.*)$")
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")

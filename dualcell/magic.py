@@ -1,4 +1,8 @@
-"""`%%dual` and `%dual`: options, registration, completion. The runtime is `notebook`."""
+"""`%%dual` and `%dual`: options, registration, completion. The runtime is `notebook`.
+
+What only a dualcell cell needs is imported when the first one comes, so that
+`%load_ext dualcell` costs no more than its options.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
-from dualcell import notebook
-from dualcell.blocks import DIFF, MAGIC, OPEN, fence_verb, is_cell_magic, rewrite
-from dualcell.completion import complete
 from dualcell.errors import did_you_mean
-from dualcell.fences import weave
-from dualcell.frameworks.registry import SPELLINGS, loaded_blocks
-from dualcell.options import DTYPES, Options, build_parser, options_from
+from dualcell.options import DTYPES, MAGIC, Options, build_parser, options_from
 from dualcell.project import project_options
+from dualcell.usage import defaults, usage
 
 
 @magics_class
@@ -46,6 +46,9 @@ class DualMagics(Magics):
     @line_cell_magic
     def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
         __tracebackhide__ = True
+        from dualcell.blocks import DIFF, OPEN, fence_verb
+        from dualcell.frameworks.registry import SPELLINGS
+
         if cell is not None:
             return run_cell(self.shell, f"%%{MAGIC} {line}\n{cell}")
         verb = fence_verb(line)
@@ -89,6 +92,10 @@ class Transformers:
         """`%%dual` text into fences, line by line (`input_transformers_cleanup`)."""
         text = "".join(lines)
         self.visible = ""
+        if not text.startswith(f"%%{MAGIC}"):
+            return lines
+        from dualcell.blocks import is_cell_magic, rewrite
+
         if not is_cell_magic(text):
             return lines
         self.visible = text
@@ -101,11 +108,14 @@ class Transformers:
 
     def visit(self, module: ast.AST) -> ast.AST:
         """Fences into calls of the runtime (`ast_transformers`)."""
-        if not isinstance(module, ast.Module):
+        if not isinstance(module, ast.Module) or MAGIC not in self.source:
             return module
+        from dualcell.fences import weave
+        from dualcell.notebook import show_visible_source
+
         woven = weave(module, self.source)
         if woven is not module and self.visible:
-            notebook.show_visible_source(self.source, self.visible)
+            show_visible_source(self.source, self.visible)
         return woven
 
 
@@ -138,11 +148,20 @@ class Completions:
         """For IPython 7: it hands over the line only; its caller holds the whole cell."""
         frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         cell = frame.f_locals.get("full_text")
-        return complete(self.shell.Completer.text_until_cursor, str(cell or ""), _devices()) or []
+        return _words(self.shell.Completer.text_until_cursor, str(cell or "")) or []
+
+
+def _words(line: str, cell: str) -> list[str] | None:
+    """The words that may follow; None if the line is not dualcell's."""
+    from dualcell.completion import complete
+
+    return complete(line, cell, _devices())
 
 
 def _devices() -> list[str]:
     """Devices of the frameworks that are already imported."""
+    from dualcell.frameworks.registry import loaded_blocks
+
     adapters = (loaded_blocks(name) for name in ("torch", "jax", "tensorflow"))
     return [device for adapter in adapters if adapter is not None for device in adapter.devices()]
 
@@ -157,7 +176,7 @@ def _context_matcher() -> Any:
     @context_matcher(identifier="dualcell")
     def matcher(context: Any) -> Any:
         line = context.line_with_cursor[: context.cursor_position]
-        words = complete(line, context.full_text, _devices())
+        words = _words(line, context.full_text)
         fragment = re.split(r"[\s\"'~=]", line)[-1]
         found = [SimpleCompletion(word, type="dualcell") for word in words or ()]
         alone = words is not None and "." not in fragment  # attributes of captures are Python's
@@ -190,7 +209,7 @@ class Extension:
         self.shell.input_transformers_post.append(self.transformers.remember)
         self.shell.ast_transformers.append(self.transformers)
         self.completions.place.append(self.completions.entry)
-        notebook.defaults.append(self.magics.defaults)
+        defaults.append(self.magics.defaults)
 
     def remove(self) -> None:
         """Leave the shell as it was before `add`."""
@@ -204,7 +223,7 @@ class Extension:
             (shell.input_transformers_post, self.transformers.remember),
             (shell.ast_transformers, self.transformers),
             (self.completions.place, self.completions.entry),
-            (notebook.defaults, self.magics.defaults),
+            (defaults, self.magics.defaults),
         ]
         for place, item in added:
             if item in place:
@@ -214,7 +233,7 @@ class Extension:
 _loaded: dict[int, Extension] = {}
 
 
-@notebook.usage
+@usage
 def load(shell: Any) -> None:
     """`%load_ext dualcell`; a second load changes nothing."""
     if id(shell) not in _loaded:

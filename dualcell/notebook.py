@@ -6,42 +6,21 @@ them may leave a frame in a traceback: usage errors become IPython's `UsageError
 
 from __future__ import annotations
 
-import functools
 import linecache
 import sys
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from dualcell.blocks import read_cell
-from dualcell.errors import DualError, DualMismatch
+from dualcell.errors import DualMismatch
 from dualcell.fences import unpack
-from dualcell.options import Options
 from dualcell.result import DualResult
 from dualcell.session import Session
+from dualcell.usage import defaults, usage
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-defaults: list[Callable[[], Options]] = [Options]  # the loaded magic puts its traits on top
 _sessions: list[Session] = []  # the running one is last; a nested cell adds one
-
-
-def usage(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn dualcell's own complaints into `UsageError`: one line, no traceback."""
-
-    @functools.wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        __tracebackhide__ = True
-        try:
-            return function(*args, **kwargs)
-        except DualError as error:
-            raise UsageError(str(error)) from None
-
-    return checked
 
 
 @usage

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from dualcell.errors import OptionError, did_you_mean
 from dualcell.tolerance import Tolerances, tolerances
 
+MAGIC = "dual"  # `%%dual`, `%dual`
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager")
 COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference")

@@ -14,10 +14,12 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualcell.errors import FrameworkError, did_you_mean
-from dualcell.frameworks.base import ArrayAdapter, BlockAdapter
+
+if TYPE_CHECKING:
+    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter
 
 # library module -> our adapter; the first that owns a value answers for it
 ADAPTERS = {

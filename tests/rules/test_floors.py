@@ -29,6 +29,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "options.py": (2, set()),
     "stats.py": (2, {"numpy"}),
     "project.py": (3, set()),
+    "usage.py": (3, {"IPython"}),
     "frameworks/base.py": (3, {"numpy"}),
     "frameworks/numpy.py": (4, {"numpy"}),
     "frameworks/python.py": (4, {"numpy"}),

@@ -40,6 +40,14 @@ def test_imports_nothing_heavy(name):
     assert imported(LIGHT[name]) <= rendering
 
 
+def test_loading_the_extension_imports_not_even_numpy_or_the_runtime():
+    loaded = LIGHT["the extension"] + "\nshell.run_cell('x = 1')\nimport sys\nprint('IMPORTED', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.rpartition("IMPORTED")[2].split())
+    assert "dualcell.magic" in modules
+    assert not modules & {"numpy", "dualcell.session", "dualcell.notebook", "dualcell.blocks"}
+
+
 @pytest.mark.parametrize("module", ["torch", "pandas", "jinja2", "jax"])
 def test_the_check_can_fail(module):
     assert module in imported(f"import dualcell, {module}")
