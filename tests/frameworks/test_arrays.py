@@ -13,11 +13,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 import torch
-from makers import BIG, FLOAT8, MAKERS, VALUES, jax_array, tf_tensor, torch_tensor, values
 
 import dualcell
 from dualcell.captures import capture
 from dualcell.frameworks.registry import array_adapter
+from tests.frameworks.makers import BIG, FLOAT8, MAKERS, VALUES, jax_array, tf_tensor, torch_tensor, values
 
 
 def read(value):
