@@ -218,7 +218,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
 
 _MAYBE = (
     ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match,
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.AugAssign,
 )  # fmt: skip
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

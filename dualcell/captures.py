@@ -6,17 +6,23 @@ import types
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from dualcell.errors import did_you_mean
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.registry import array_adapter, is_symbolic
-from dualcell.nested import holds_tensors, leaves
+from dualcell.nested import NUMBERS, holds_values, leaves
 from dualcell.requests import Request, free_names
 from dualcell.taps import Recorder
 from dualcell.tolerance import glob_matches
 
 OUT = "out"  # the row of the blocks' last expressions
+
+
+def root(row: str) -> str:
+    """`out.hidden[2]` -> `out`."""
+    return row.partition(".")[0].partition("[")[0]
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Captured:
         unsupported: why what is there cannot be compared (`unsupported`).
         symbolic: the value belongs to a graph that had not run.
         aside: no tensor, inside a structure: a name, a flag, a setting.
+        number: a Python number, which nobody asked to compare unless its partner is a tensor.
     """
 
     facts: ArrayFacts | None = None
@@ -38,6 +45,7 @@ class Captured:
     unsupported: str = ""
     symbolic: bool = False
     aside: bool = False
+    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,16 +74,22 @@ def capture(value: Any) -> list[tuple[str, Captured]]:
     return [(path, _snapshot(leaf, inside=bool(path))) for path, leaf in leaves(value)]
 
 
+# what a structure may hold beside its tensors without a row of its own
+_PLAIN = (str, bytes, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, Enum)
+
+
 def _snapshot(value: Any, *, inside: bool) -> Captured:
     adapter = array_adapter(value)
     if adapter is None:
         way_out = "; call it and compare what it returns" if callable(value) else ""
-        return Captured(unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside)
+        return Captured(
+            unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside and isinstance(value, _PLAIN)
+        )
     try:
         facts, reason = adapter.facts(value), adapter.why_not(value)
         if reason:
             return Captured(facts, unsupported=reason, symbolic=is_symbolic(value))
-        return Captured(facts, adapter.snapshot(value))
+        return Captured(facts, adapter.snapshot(value), number=type(value) in NUMBERS)
     except Exception as error:  # an exotic tensor that its adapter does not foresee is a finding, not a crash
         return Captured(unsupported=f"{_what(value)} could not be read: {type(error).__name__}: {error}")
 
@@ -128,6 +142,7 @@ class Side:
         other_label: the other side's.
         bound: names this block has bound.
         foreign: names the other block binds.
+        stopped: an error ended the block.
     """
 
     index: int
@@ -135,6 +150,7 @@ class Side:
     other_label: str
     bound: Collection[str]
     foreign: Collection[str]
+    stopped: bool = False
 
 
 def take(
@@ -153,11 +169,13 @@ def take(
     """
     rows: dict[str, Captured] = {}
     for request in requests:
-        rows |= _requested(request, side, namespace)
+        for row, leaf in _requested(request, side, namespace).items():
+            rows[row if row not in rows else f"{row} ({request.row!r})"] = leaf
     for name in automatic:
-        if name in side.bound and name in namespace and holds_tensors(namespace[name]):
+        if name in side.bound and name in namespace and holds_values(namespace[name]):
             rows |= {name + path: leaf for path, leaf in capture(namespace[name])}
-    if last and OUT not in rows and holds_tensors(last["value"]):
+    claimed = {root(name) for name in (*automatic, *(request.row for request in requests))}
+    if last and OUT not in claimed and holds_values(last["value"]):
         rows |= {OUT + path: leaf for path, leaf in capture(last["value"])}
     return Captures(rows, _taps(recorder))
 
@@ -172,7 +190,7 @@ def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> di
     except Exception as error:  # whatever the user's expression raises becomes the row's reason
         return {request.row: Captured(missing=_raised(expression, error, side))}
     taken = {request.row + path: leaf for path, leaf in capture(value) if _selected(request.pattern, path)}
-    if not taken:
+    if all(leaf.aside for leaf in taken.values()):
         what = f"matches {request.pattern!r}" if request.pattern else "is a tensor"
         return {request.row: Captured(missing=f"{side.label}: nothing in {expression!r} {what}")}
     return taken
@@ -191,15 +209,25 @@ def _not_this_sides(expression: str, shared: bool, side: Side, namespace: Mappin
     """Why the expression would not give this side's own value; empty if it would."""
     names = free_names(expression)
     foreign = [n for n in names if n in side.foreign and n not in side.bound and not _is_tool(namespace.get(n))]
-    own = [name for name in names if name in side.bound]
+    own = [n for n in names if n in side.bound and not isinstance(namespace.get(n), types.ModuleType)]
+    if foreign and side.stopped:
+        return f"the {side.label} block stopped before it bound {foreign[0]!r}"
     if foreign:
         return (
-            f"the {side.label} block does not bind {foreign[0]!r}; its value there is not its own "
+            f"the {side.label} block does not bind {foreign[0]!r}; the value there is not its own "
             f"(the {side.other_label} block binds it)"
         )
-    if shared and not own:
-        return f"the {side.label} block does not bind {names[0] if names else expression!r}"
+    is_name = names == (expression.strip(),)
+    if not own and (shared or is_name):
+        value = names[0] if names else expression
+        return f"the {side.label} block does not bind {value!r}" + _earlier(value, is_name, namespace)
     return ""
+
+
+def _earlier(name: str, is_name: bool, namespace: Mapping[str, Any]) -> str:
+    """How to compare a value that was made before the block."""
+    is_there = is_name and name in namespace and not _is_tool(namespace[name])
+    return f"; to compare its earlier value, write `{name} = {name}` in the block" if is_there else ""
 
 
 def _is_tool(value: Any) -> bool:

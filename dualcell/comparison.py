@@ -96,7 +96,7 @@ def _note(verdict: Verdict, passed: bool, stats: Stats) -> str:
     if verdict == "dtype":
         return "" if passed else "the values are close, the types differ; --allow-dtype lets this pass"
     if stats.nonfinite_disagree:
-        return f"NaN or Inf on one side only in {stats.nonfinite_disagree} of {stats.total} places"
+        return f"NaN or Inf disagree in {stats.nonfinite_disagree} of {stats.total} places"
     if verdict == "differs" and stats.left_nan:
         return f"NaN in the same {stats.left_nan} places on both sides; --equal-nan lets them pass"
     if stats.total == 0:

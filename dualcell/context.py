@@ -67,6 +67,7 @@ class dual:  # noqa: N801 - used as a function
     def __enter__(self) -> dual:
         # the blocks live in the caller's namespace
         frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        self._next = 0
         bodies = _bodies(frame)
         blocks = tuple(
             read_block(header, bodies[side][0], bodies[side][1]) if side in bodies else RawBlock(header, frame.f_lineno)
@@ -78,7 +79,7 @@ class dual:  # noqa: N801 - used as a function
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
         __tracebackhide__ = True
-        session = self._running()
+        session, self._session = self._running(), None
         if kind is not None:
             session.abandon(kind.__name__)
             self.result = session.result
@@ -140,9 +141,15 @@ def _bodies(frame: FrameType) -> dict[str, tuple[int, list[ast.stmt]]]:
     if not outer:
         return {}
     found: dict[str, tuple[int, list[ast.stmt]]] = {}
+    names = {item.optional_vars.id for item in outer[-1].items if isinstance(item.optional_vars, ast.Name)}
     for node in ast.walk(outer[-1]):
-        if isinstance(node, ast.With):
-            for item in node.items:
-                if isinstance(item.context_expr, ast.Attribute) and item.context_expr.attr in _SIDES:
-                    found[item.context_expr.attr] = (node.lineno, node.body)
+        for item in node.items if isinstance(node, ast.With) else ():
+            side = item.context_expr
+            if isinstance(side, ast.Attribute) and side.attr in _SIDES and _is_one_of(side.value, names):
+                found[side.attr] = (node.lineno, node.body)
     return found
+
+
+def _is_one_of(value: ast.expr, names: set[str]) -> bool:
+    """Whether an expression is one of the names; true if there are none to tell by."""
+    return not names or (isinstance(value, ast.Name) and value.id in names)

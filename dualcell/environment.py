@@ -73,9 +73,18 @@ def _warn_of_late_backend() -> None:
 
 
 @contextmanager
-def shared_environment(options: Options) -> Generator[None]:
-    """What surrounds the lines above the first header: the seed, so that they repeat."""
-    with host_seed(options.seed):
+def shared_environment(cell: Cell) -> Generator[None]:
+    """What surrounds the lines above the first header: the seed, so that they repeat.
+
+    A framework that these lines are the first to import cannot be seeded before them.
+    """
+    adapters = (loaded_blocks(framework_of(block)) for block in cell.blocks)
+    seed = Options(seed=cell.options.seed)
+    with ExitStack() as stack:
+        stack.enter_context(host_seed(seed.seed))
+        for adapter in adapters if seed.seed is not None else ():
+            if adapter is not None:
+                stack.enter_context(adapter.scope(seed))
         yield
 
 
@@ -217,9 +226,9 @@ class Scope:
         self.leave()
         self._stack.enter_context(environment(block))
 
-    def enter_shared(self, options: Options) -> None:
+    def enter_shared(self, cell: Cell) -> None:
         """Set what the shared lines need."""
-        self._stack.enter_context(shared_environment(options))
+        self._stack.enter_context(shared_environment(cell))
 
     def leave(self) -> None:
         """Put everything back; a second call does nothing."""

@@ -56,7 +56,10 @@ class DualMagics(Magics):
             print(build_parser().format_help())
             return None
         if verb in (*SPELLINGS, DIFF, OPEN):
-            raise UsageError(f"`%dual {verb}` must stand at the top level of a cell, not inside a statement.")
+            raise UsageError(
+                f"`%dual {verb}` must stand at the top level of a cell, not inside a statement, and in a later "
+                f"cell than `%load_ext {__package__}`."
+            )
         nearest = did_you_mean(verb, (*SPELLINGS, DIFF))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 

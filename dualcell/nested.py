@@ -13,6 +13,7 @@ from typing import Any
 from dualcell.errors import DualError
 from dualcell.frameworks.registry import array_adapter
 
+NUMBERS = (bool, int, float, complex)
 _TOO_DEEP = 100
 
 
@@ -35,13 +36,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     yield from _walk(value, path, ())
 
 
-def holds_tensors(value: Any) -> bool:
-    """Whether a value is a tensor or a structure with at least one in it."""
-    return any(_is_tensor(leaf) for _, leaf in leaves(value))
-
-
-def _is_tensor(value: Any) -> bool:
-    return type(value) not in (bool, int, float, complex) and array_adapter(value) is not None
+def holds_values(value: Any) -> bool:
+    """Whether a value is a tensor or a number, or a structure with at least one in it."""
+    return any(array_adapter(leaf) is not None for _, leaf in leaves(value))
 
 
 def _walk(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
@@ -59,7 +56,7 @@ def _walk(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, 
 
 def _children(value: Any) -> list[tuple[str, Any]] | None:
     """The parts of a structure with their steps; None for anything that is no structure."""
-    if type(value) in (bool, int, float, complex, str, bytes) or array_adapter(value) is not None:
+    if type(value) in (*NUMBERS, str, bytes) or array_adapter(value) is not None:
         return None
     if isinstance(value, Mapping):
         return _told_apart([(_key_step(key), child) for key, child in value.items()])

@@ -79,17 +79,15 @@ def leave() -> None:
 
 
 def is_refused() -> bool:
-    """Whether `--strict` turns the result into an error; the table is shown before it."""
+    """Whether `--strict` turns the result into an error."""
     session = _sessions[-1]
-    if session.result.passed or not session.cell.options.strict:
-        return False
-    display(session.result)
-    return True
+    return session.cell.options.strict and not session.result.passed
 
 
 def mismatch() -> DualMismatch:
-    """The error `--strict` raises in the user's cell."""
+    """The error `--strict` raises in the user's cell; the table is shown before it."""
     result = _sessions.pop().result
+    display(result)
     return DualMismatch(f"--strict: {result.report.summary}", result)
 
 
@@ -120,11 +118,17 @@ def _session(spec: tuple[Any, ...]) -> Session:
 
 
 def show_visible_source(transformed: str, visible: str) -> None:
-    """Let tracebacks quote the cell as the user sees it: same lines, before the rewriting."""
+    """Let tracebacks quote the cell's headers as the user sees them, not as they were rewritten.
+
+    The text stays Python, for whoever parses it (AutoGraph does): of `%%dual` it makes a
+    comment, and other magics stay as IPython rewrote them.
+    """
     lines = [line + "\n" for line in transformed.splitlines()]
-    shown = [line + "\n" for line in visible.splitlines()]
-    if len(lines) != len(shown):
+    seen = visible.splitlines()
+    if len(lines) != len(seen):
         return
+    shown = [line + "\n" if line.startswith("#") else now for line, now in zip(seen, lines, strict=True)]
+    shown[0] = f"# {seen[0]}\n"
     for name, entry in list(linecache.cache.items()):
         if len(entry) == 4 and entry[2] == lines:
             linecache.cache[name] = (len(visible), None, shown, name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from dualcell.captures import OUT, Captured, Captures
+from dualcell.captures import OUT, Captured, Captures, root
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,19 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
     Args:
         left: the left side's captures.
         right: the right side's.
-        automatic: names captured without being asked for; one that only one side
-            bound to tensors makes no row.
+        automatic: names captured without being asked for; one makes no row if a side
+            has nothing there, or if both have numbers only.
         labels: what the sides are called.
     """
-    roots_of = [{_root(row) for row in side.rows} for side in (left, right)]
-    half = {name for name in (*automatic, OUT) if sum(name in roots for roots in roots_of) == 1}
+    tensors = _tensor_roots(left, right)
+    unasked = {name for name in (*automatic, OUT) if name not in tensors}
+    unasked |= {*one_sided(left, right, (*automatic, OUT))}
+    dropped = {row for side in (left, right) for row in side.rows if root(row) in unasked}
     left_rows, right_rows = _with_taps(left, right), _with_taps(right, left)
     names = (*left_rows, *(name for name in right_rows if name not in left_rows))
     pairs = []
     for name in names:
-        if _root(name) in half:
+        if name in dropped:
             continue
         pair = Pair(name, _leaf(left_rows, name, labels[0]), _leaf(right_rows, name, labels[1]))
         if not (pair.left.aside and pair.right.aside):
@@ -47,8 +49,17 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
     return tuple(pairs)
 
 
-def _root(row: str) -> str:
-    return row.partition(".")[0].partition("[")[0]
+def one_sided(left: Captures, right: Captures, names: Iterable[str]) -> list[str]:
+    """Those of `names` under which one side has tensors and the other nothing to compare."""
+    roots_of = [{root(row) for row in side.rows} for side in (left, right)]
+    tensors = _tensor_roots(left, right)
+    return [name for name in names if name in tensors and sum(name in roots for roots in roots_of) == 1]
+
+
+def _tensor_roots(left: Captures, right: Captures) -> set[str]:
+    """Names under which a side has a tensor, not only numbers."""
+    leaves = [(root(row), leaf) for side in (left, right) for row, leaf in side.rows.items()]
+    return {root for root, leaf in leaves if not (leaf.number or leaf.aside)}
 
 
 def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
@@ -56,10 +67,11 @@ def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
 
     A tap named like another row is told apart from it; neither takes the other's place.
     """
-    taken = {_root(row) for row in (*side.rows, *other.rows)}
+    taken = {root(row) for row in (*side.rows, *other.rows)}
     rows = dict(side.rows)
     for name, calls in side.taps.items():
-        shown = f"{name} (tap)" if name in taken else name
+        beside = taken | ({*side.taps, *other.taps} - {name})
+        shown = f"{name} (tap)" if root(name) in beside else name
         repeated = max(len(calls), len(other.taps.get(name, ()))) > 1
         for index, call in enumerate(calls):
             rows |= {shown + (f"[{index}]" if repeated else "") + path: leaf for path, leaf in call.items()}
@@ -67,4 +79,12 @@ def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
 
 
 def _leaf(rows: Mapping[str, Captured], name: str, label: str) -> Captured:
-    return rows.get(name, Captured(missing=f"the {label} side has no {name!r}"))
+    if name in rows:
+        return rows[name]
+    inside = next((row for row in rows if row.startswith((f"{name}.", f"{name}["))), None)
+    around = next((row for row in rows if name.startswith((f"{row}.", f"{row}["))), None)
+    if inside is not None:
+        return Captured(missing=f"{name!r} is a structure on the {label} side ({inside!r}, ...), not one tensor")
+    if around is not None:
+        return Captured(missing=f"{around!r} is one tensor on the {label} side, not a structure")
+    return Captured(missing=f"the {label} side has no {name!r}")

@@ -155,7 +155,12 @@ def settings_of(options: Options) -> dict[str, str]:
         said["eager"] = "yes"
     if options.reference != "left":
         said["reference"] = options.reference
-    return said
+    if options.rtol is not None:
+        said["tolerance"] = f"atol {options.atol:g} + rtol {options.rtol:g}"
+    if options.tol:
+        said["tol"] = " ".join(options.tol)
+    allowed = [name for name in ("allow_dtype", "equal_nan") if getattr(options, name)]
+    return said | {name.replace("_", "-"): "yes" for name in allowed}
 
 
 def _summary(rows: tuple[Row, ...], compared: int) -> str:
@@ -164,16 +169,27 @@ def _summary(rows: tuple[Row, ...], compared: int) -> str:
     failed = sum(not row.passed for row in rows)
     words = _counts(rows)
     if failed:
-        return f"{failed} of {_plural(len(rows), 'row')} failed: {words}"
+        return f"{failed} of {_plural(len(rows), 'row')} failed: {words}{_which(rows, failed)}"
     if not compared:
         return f"no element was compared: {words}, all empty"
     return f"{_plural(len(rows), 'row')} passed: {words}"
+
+
+def _which(rows: tuple[Row, ...], failed: int) -> str:
+    """Where to look, once a table is too long to be seen at a glance: ` (h3, h7, ...)`."""
+    if len(rows) <= _AT_A_GLANCE:
+        return ""
+    names = [row.name for row in rows if not row.passed][:3]
+    return f" ({', '.join(names)}{', ...' if failed > len(names) else ''})"
 
 
 def _counts(rows: tuple[Row, ...]) -> str:
     """`2 equal, 1 differs`."""
     verdicts = [row.verdict for row in rows]
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)) or "nothing"
+
+
+_AT_A_GLANCE = 8  # rows
 
 
 def _plural(count: int, noun: str) -> str:

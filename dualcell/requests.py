@@ -47,7 +47,7 @@ def read_request(text: str) -> Request:
     for side in (left, right):
         if not _is_expression(side):
             raise OptionError(
-                f"Capture {text!r}: {side!r} is not a Python expression. "
+                f"Capture {text!r}: {side!r} is not a Python expression (one with spaces needs quotes). "
                 f"Write a name, an expression, 'left ~ right' or 'row = left ~ right'."
             )
     if left_pattern != right_pattern:

@@ -81,7 +81,6 @@ class DualResult:
     def __init__(self, report: Report, comparisons: tuple[Comparison, ...]) -> None:
         self.report = report
         self._rows = {c.row: DualRow(c, row) for c, row in zip(comparisons, report.rows, strict=True)}
-        _last[:] = [self]
 
     @property
     def passed(self) -> bool:
@@ -160,6 +159,15 @@ _WRITERS = {
 }
 
 
+def remember(result: DualResult) -> DualResult:
+    """Make a cell's result the one that `last_result` gives; it stays alive until the next."""
+    _last[:] = [result]
+    return result
+
+
 def last_result() -> DualResult | None:
-    """The newest result of this process, or None before the first comparison."""
+    """The newest result of a cell or a `dual` block, or None before the first.
+
+    `compare` hands its result to its caller alone, and keeps nothing.
+    """
     return _last[0] if _last else None

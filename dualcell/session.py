@@ -16,10 +16,10 @@ from dualcell.captures import Captures, Side, Watch, capture, take, unbound_hint
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.options import COMPARE_OPTIONS, options_from
-from dualcell.pairs import Pair, pair_up
+from dualcell.pairs import Pair, one_sided, pair_up
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.requests import Request, free_names, read_requests
-from dualcell.result import DualResult
+from dualcell.result import DualResult, remember
 from dualcell.taps import Recorder
 from dualcell.tolerance import glob_matches
 
@@ -59,7 +59,7 @@ class Session:
 
     def open_shared(self) -> None:
         """Before the lines above the first header."""
-        self._scope.enter_shared(self.cell.options)
+        self._scope.enter_shared(self.cell)
 
     def open(self, index: int) -> None:
         """Before block `index` (0 or 1): take the other's captures, set the environment."""
@@ -94,12 +94,19 @@ class Session:
             error: the kind of error, for the note.
         """
         self.doubt()
-        self.finish(stopped=f"{self._where} raised {error}")
+        stopped = f"{self._where} raised {error}"
+        try:
+            self.finish(stopped)
+        except Exception as failure:  # the user's own error is the news
+            note = f"what came before could not be compared: {type(failure).__name__}: {failure}"
+            report = build_report(self._sides(), (), settings_of(self.cell.options), (note,), stopped)
+            self.result = remember(DualResult(report, ()))
 
     def doubt(self) -> None:
         """The running block was cut short, so no name is surely bound any more."""
         if self._running is not None:
             self._running.certain = frozenset()
+            self._running.stopped = True
 
     def finish(self, stopped: str = "") -> None:
         """Compare what both sides handed out; what a side lacks is `missing`.
@@ -114,9 +121,9 @@ class Session:
         pairs = pair_up(left, right, self._optional(), self.labels)
         pairs = tuple(self._explained(pair) for pair in pairs)
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
-        notes = () if stopped else self._remarks(pairs)
+        notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped)
-        self.result = DualResult(report, comparisons)
+        self.result = remember(DualResult(report, comparisons))
 
     def _watched(self) -> set[str]:
         names = {name for block in self.cell.blocks for name in block.names}
@@ -151,7 +158,7 @@ class Session:
         self._bound.append(bound)
         other = self.cell.blocks[1 - running.index]
         foreign = self._bound[0] if running.index else set(other.names)
-        side = Side(running.index, running.block.label, other.label, bound, foreign)
+        side = Side(running.index, running.block.label, other.label, bound, foreign, running.stopped)
         rows = take(side, self.requests, self._automatic(), namespace, running.recorder, running.last)
         self._captures.append(rows)
 
@@ -180,6 +187,11 @@ class Session:
         remarks += self._clashes
         return remarks if rows else [*remarks, self._nothing()]
 
+    def _one_sided(self) -> list[str]:
+        """Names that make no row although both blocks bind them and one of them to tensors."""
+        names = one_sided(*self._captures, self._optional())
+        return [f"{name!r} holds values on one side only, so it was not compared" for name in names]
+
     def _nothing(self) -> str:
         """Why a run without captures found no row, and what to write."""
         left, right = self.cell.blocks
@@ -201,6 +213,7 @@ class _Running:
         self.index = index
         self.watch = watch
         self.certain = block.certain
+        self.stopped = False
         self.last: dict[str, Any] = {}
         self.recorder = Recorder(capture).__enter__()
         self.started = time.perf_counter()
@@ -245,7 +258,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     sides = [Captures({"value" + path: leaf for path, leaf in capture(value)}) for value in (left, right)]
     pairs = pair_up(sides[0], sides[1], (), ("left", "right"))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
-    report = build_report((SideFacts("left"), SideFacts("right")), comparisons, {})
+    settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
+    report = build_report((SideFacts("left"), SideFacts("right")), comparisons, settings)
     return DualResult(report, comparisons)
 
 

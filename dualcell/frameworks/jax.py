@@ -49,8 +49,8 @@ class JaxArrays:
         return ArrayFacts(tuple(value.shape), str(value.dtype), device)
 
     def snapshot(self, value: Any) -> Any:
-        """The array itself: it cannot change (it can be donated, which is then said)."""
-        return _primal(value)
+        """A copy: the array may share memory with a NumPy or torch one (DLPack), or be donated."""
+        return jnp.array(_primal(value), copy=True)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(np.asarray(value))
@@ -94,6 +94,7 @@ class JaxBlocks:
 
     def wait(self) -> None:
         jax.effects_barrier()
+        jax.block_until_ready(jax.live_arrays())
 
     def describe(self) -> dict[str, str]:
         return {"jax": jax.__version__, "dtype": str(jnp.result_type(float))}

@@ -146,8 +146,18 @@ def keras_flavour(imported: Collection[str]) -> str:
 def _loaded_arrays() -> Iterator[ArrayAdapter]:
     """One after the other, so that no adapter is opened once an earlier one has answered."""
     for name in (*ADAPTERS, *_third_party()):
-        if sys.modules.get(name) is not None and hasattr(_load(name), "arrays"):
-            yield _load(name).arrays
+        if sys.modules.get(name) is None:
+            continue
+        arrays = _arrays_of(name)
+        if arrays is not None:
+            yield arrays
+
+
+def _arrays_of(name: str) -> ArrayAdapter | None:
+    try:
+        return getattr(_load(name), "arrays", None)
+    except Exception:  # a stub, a broken install, a version too old: it owns nothing here
+        return None
 
 
 def _load(name: str) -> Any:

@@ -136,13 +136,33 @@ def test_an_expression_without_a_leaf_is_missing(value):
 def test_a_name_the_other_side_bound_is_never_this_sides():
     namespace = {"probs": np.ones(1)}
     assert missing(namespace, "probs", bound=(), foreign={"probs"}) == (
-        "the keras block does not bind 'probs'; its value there is not its own (the torch block binds it)"
+        "the keras block does not bind 'probs'; the value there is not its own (the torch block binds it)"
     )
     assert missing(namespace, "k = probs.T ~ probs", bound=(), foreign={"probs"}).startswith("the keras block does not")
 
 
 def test_a_name_neither_has_bound_is_missing():
-    assert missing({"probs": np.ones(1)}, "probs", bound=()) == "the keras block does not bind 'probs'"
+    assert missing({}, "probs", bound=()) == "the keras block does not bind 'probs'"
+    earlier = {"probs": np.ones(1)}
+    wanted = "the keras block does not bind 'probs'; to compare its earlier value, write `probs = probs` in the block"
+    assert missing(earlier, "probs", bound=()) == wanted
+    assert missing(earlier, "probs ~ other", bound=()) == wanted
+    assert missing(earlier, "probs.T", bound=()) == "the keras block does not bind 'probs'"
+
+
+def test_an_attribute_of_something_from_an_earlier_cell_may_be_one_side():
+    assert list(rows({"dense": np.ones((2, 1))}, "dense.T ~ linear", bound=())) == ["dense.T ~ linear"]
+
+
+def test_a_module_is_nobodys_own_value():
+    namespace = {"np": np, "shared": np.ones(1)}
+    assert "does not bind" in missing(namespace, "np.sum(shared)", bound={"np"})
+
+
+def test_a_block_that_stopped_is_said_to_have_stopped():
+    who = Side(1, "torch", "keras", set(), {"y"}, stopped=True)
+    [leaf] = take(who, [read_request("y")], [], {"y": np.ones(1)}, Recorder(capture), {}).rows.values()
+    assert leaf.missing == "the torch block stopped before it bound 'y'"
 
 
 def test_a_shared_function_of_the_other_block_may_be_used():
@@ -161,15 +181,15 @@ def test_an_expression_that_raises_is_missing_with_the_first_line_of_the_error()
 # --- automatic names, the last value, taps ---
 
 
-def test_automatic_names_are_those_bound_to_tensors():
+def test_automatic_names_are_those_bound_to_values():
     namespace = {"x": np.ones(1), "n": 3, "foreign": np.ones(1)}
-    assert list(rows(namespace, automatic=["x", "n", "foreign", "gone"], bound={"x", "n", "gone"})) == ["x"]
+    assert list(rows(namespace, automatic=["x", "n", "foreign", "gone"], bound={"x", "n", "gone"})) == ["x", "n"]
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(np.ones(1), ["out"]), ([np.ones(1)], ["out[0]"]), (3, []), (None, [])]
+    ("value", "expected"), [(np.ones(1), ["out"]), ([np.ones(1)], ["out[0]"]), (3, ["out"]), ("x", []), (None, [])]
 )
-def test_the_last_value_is_out_if_it_holds_tensors(value, expected):
+def test_the_last_value_is_out_if_it_holds_values(value, expected):
     assert list(rows({}, last={"value": value})) == expected
 
 

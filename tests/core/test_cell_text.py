@@ -217,7 +217,7 @@ def test_the_first_word_of_a_fence(text, verb, header):
         ("x = 1", "x", "x"),
         ("x = y = 1", "x y", "x y"),
         ("x, (y, *z) = v", "x y z", "x y z"),
-        ("x += 1", "x", "x"),
+        ("x += 1", "x", ""),
         ("x: int = 1", "x", "x"),
         ("x: int", "", ""),
         ("x.a = 1; y[0] = 2; f(z)", "", ""),

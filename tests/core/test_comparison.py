@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import types
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from dualcell.captures import Captured, Captures, capture
 from dualcell.comparison import VERDICTS, compare_pair
 from dualcell.options import Options, options_from
 from dualcell.pairs import Pair, pair_up
+from dualcell.report import settings_of
 
 
 def leaf(value):
@@ -129,7 +131,7 @@ def test_nan_equals_nothing_unless_asked():
 def test_nan_or_inf_on_one_side_is_said(right, equal_nan):
     found = judge(np.ones(2), np.array(right), equal_nan=equal_nan, rtol=10.0, atol=1e9)
     assert (found.verdict, found.passed) == ("differs", False)
-    assert found.note == "NaN or Inf on one side only in 1 of 2 places"
+    assert found.note == "NaN or Inf disagree in 1 of 2 places"
 
 
 def test_empty_tensors_are_equal_but_say_that_nothing_was_compared():
@@ -185,9 +187,17 @@ def test_a_row_of_one_side_is_missing_on_the_other_with_its_label():
     assert pair.left.missing == "the keras side has no 'h.x'"
 
 
+def test_a_structure_against_one_tensor_is_said():
+    [one, first] = pair_up(Captures({"h": leaf(ONE)}), Captures({"h[0]": leaf(1)}), (), ("keras", "torch"))
+    assert one.right.missing == "'h' is a structure on the torch side ('h[0]', ...), not one tensor"
+    assert first.left.missing == "'h' is one tensor on the keras side, not a structure"
+
+
 def test_an_automatic_name_or_a_last_value_of_one_side_makes_no_row():
-    assert pair_names({"h": 1, "out": 2}, {}, automatic=["h"]) == []
-    assert pair_names({"h[0]": 1, "h[1]": 1}, {"h[0]": 1}, automatic=["h"]) == [
+    assert pair_names({"h": ONE, "out": ONE}, {}, automatic=["h"]) == []
+    assert pair_names({"h": 1, "out": 1}, {"h": 1, "out": 1}, automatic=["h"]) == []
+    assert pair_names({"h": 1.0}, {"h": ONE}, automatic=["h"]) == [("h", False, False)]
+    assert pair_names({"h[0]": ONE, "h[1]": ONE}, {"h[0]": ONE}, automatic=["h"]) == [
         ("h[0]", False, False),
         ("h[1]", False, True),
     ]
@@ -253,7 +263,7 @@ def test_assert_close_is_silent_or_raises_with_the_table():
         dualcell.assert_close({"w": ONE}, {"w": ONE + 1})
     assert str(error.value).startswith("1 of 1 row failed: 1 differs\n\n")
     assert "value.w  differs" in str(error.value)
-    assert error.value.result is dualcell.last_result()
+    assert not error.value.result.passed
 
 
 def test_assert_close_takes_the_options():
@@ -266,3 +276,31 @@ def test_the_defaults_are_those_of_options():
     assert compare_pair(Pair("x", leaf(ONE), leaf(ONE)), Options()).tolerance == Options().tolerances.of(
         "x", "float32", "float32"
     )
+
+
+def test_an_unknown_object_inside_a_structure_is_a_row_and_no_pass():
+    def holder(value):
+        return {"a": ONE, "b": types.SimpleNamespace(h=value)}
+
+    result = dualcell.compare(holder(0), holder(1))
+    assert [(row.name, row.verdict) for row in result] == [("value.a", "equal"), ("value.b", "unsupported")]
+    assert not result.passed
+
+
+def test_the_summary_of_a_long_table_names_the_failing_rows():
+    result = dualcell.compare([ONE] * 20, [*[ONE] * 15, ONE + 1, *[ONE] * 4])
+    assert result.report.summary == "1 of 20 rows failed: 19 equal, 1 differs (value[15])"
+    result = dualcell.compare([ONE] * 20, [ONE + 1] * 20)
+    assert result.report.summary == "20 of 20 rows failed: 20 differs (value[0], value[1], value[2], ...)"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rtol": 1e-3, "atol": 1e-4}, {"tolerance": "atol 0.0001 + rtol 0.001"}),
+        ({"tol": ("y:rtol=0,atol=1",)}, {"tol": "y:rtol=0,atol=1"}),
+        ({"allow_dtype": True, "equal_nan": True}, {"allow-dtype": "yes", "equal-nan": "yes"}),
+    ],
+)
+def test_what_was_allowed_is_said_in_the_settings(options, said):
+    assert settings_of(options_from(options)) == {"device": "auto"} | said

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualcell.errors import DualError
-from dualcell.nested import holds_tensors, leaves
+from dualcell.nested import holds_values, leaves
 
 Point = namedtuple("Point", "x y")
 
@@ -116,11 +116,16 @@ def flat(value):
         yield from flat(child)
 
 
-@pytest.mark.parametrize("value", [np.zeros(1), np.float32(1), [1, {"a": np.zeros(0)}], Output(np.zeros(1))])
-def test_tensors_are_noticed(value):
-    assert holds_tensors(value)
+@pytest.mark.parametrize(
+    "value",
+    [1, True, [1.0, 2], Output(1), np.zeros(1), np.float32(1), [1, {"a": np.zeros(0)}], Output(np.zeros(1))],
+)
+    "value", [1, True, [1.0, 2], Output(1), np.zeros(1), np.float32(1), [1, {"a": np.zeros(0)}], Output(np.zeros(1))]
+)
+def test_tensors_and_numbers_are_noticed(value):
+    assert holds_values(value)
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, 1j, None, "x", [], [1.0, 2], {"a": "b"}, object(), Output(1)])
-def test_numbers_and_objects_are_no_tensors(value):
-    assert not holds_tensors(value)
+@pytest.mark.parametrize("value", [None, "x", [], {"a": "b"}, object()])
+def test_texts_and_objects_hold_no_values(value):
+    assert not holds_values(value)

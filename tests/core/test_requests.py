@@ -77,7 +77,7 @@ def test_what_is_no_expression_is_refused(text, side):
     with pytest.raises(OptionError) as error:
         read_request(text)
     assert str(error.value) == (
-        f"Capture {text!r}: {side.strip()!r} is not a Python expression. "
+        f"Capture {text!r}: {side.strip()!r} is not a Python expression (one with spaces needs quotes). "
         f"Write a name, an expression, 'left ~ right' or 'row = left ~ right'."
     )
 

@@ -138,8 +138,16 @@ def test_assert_close_refuses_an_empty_comparison(value):
 
 def test_the_last_result_is_the_newest():
     assert dualcell.last_result() is None
-    results = [dualcell.compare(1, 1), dualcell.compare(1, 2)]
-    assert dualcell.last_result() is results[-1]
+    for value in (1.0, 2.0):
+        with dualcell.dual("numpy: old", "numpy: new") as pair:
+            with pair.left:
+                y = np.array(value)
+            with pair.right:
+                y = np.array(value)
+        assert dualcell.last_result() is pair.result
+    kept = dualcell.last_result()
+    dualcell.compare(y, y)
+    assert dualcell.last_result() is kept
 
 
 # --- saving and showing ---
