@@ -50,9 +50,8 @@ def compare_pair(pair: Pair, options: Options) -> Comparison:
     if left.missing or right.missing:
         note = _both(left.missing or _compiled(left), right.missing or _compiled(right))
         return Comparison(pair.row, "missing", False, left, right, note=note)
-    left_reason, right_reason = _unreadable(left), _unreadable(right)
-    if left_reason or right_reason:
-        note = _both(_sided("left", left_reason), _sided("right", right_reason))
+    if left.unsupported or right.unsupported:
+        note = _both(_sided("left", left.unsupported), _sided("right", right.unsupported))
         return Comparison(pair.row, "unsupported", False, left, right, note=note)
     assert left.facts is not None  # noqa: S101 - a supported leaf has facts
     assert right.facts is not None  # noqa: S101
@@ -65,12 +64,6 @@ def compare_pair(pair: Pair, options: Options) -> Comparison:
 def _compiled(leaf: Captured) -> str:
     """Why a tap of one side saw no value: the other's call of the same graph runs no tap at all."""
     return f"{leaf.unsupported} (a function that was compiled before runs no taps)" if leaf.symbolic else ""
-
-
-def _unreadable(leaf: Captured) -> str:
-    """Why a leaf cannot be read now: it never could, or it was given away since (JAX donates)."""
-    adapter = array_adapter(leaf.value)
-    return leaf.unsupported or (adapter.why_not(leaf.value) if adapter is not None else "")
 
 
 def _compare_values(pair: Pair, left_dtype: str, right_dtype: str, options: Options) -> Comparison:

@@ -134,7 +134,7 @@ def _bodies(frame: FrameType) -> dict[str, tuple[int, list[ast.stmt]]]:
     """
     source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
     try:
-        withs = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.With)]
+        withs = _withs(ast.parse(source))
     except SyntaxError:
         return {}
     outer = [node for node in withs if node.lineno <= frame.f_lineno <= node.body[0].lineno]
@@ -142,12 +142,16 @@ def _bodies(frame: FrameType) -> dict[str, tuple[int, list[ast.stmt]]]:
         return {}
     found: dict[str, tuple[int, list[ast.stmt]]] = {}
     names = {item.optional_vars.id for item in outer[-1].items if isinstance(item.optional_vars, ast.Name)}
-    for node in ast.walk(outer[-1]):
-        for item in node.items if isinstance(node, ast.With) else ():
+    for node in _withs(outer[-1]):
+        for item in node.items:
             side = item.context_expr
             if isinstance(side, ast.Attribute) and side.attr in _SIDES and _is_one_of(side.value, names):
                 found[side.attr] = (node.lineno, node.body)
     return found
+
+
+def _withs(tree: ast.AST) -> list[ast.With]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.With)]
 
 
 def _is_one_of(value: ast.expr, names: set[str]) -> bool:

@@ -189,7 +189,7 @@ class Session:
 
     def _one_sided(self) -> list[str]:
         """Names that make no row although both blocks bind them and one of them to tensors."""
-        names = one_sided(*self._captures, self._optional())
+        names = one_sided(self._captures[0], self._captures[1], self._optional())
         return [f"{name!r} holds values on one side only, so it was not compared" for name in names]
 
     def _nothing(self) -> str:

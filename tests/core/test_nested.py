@@ -120,8 +120,6 @@ def flat(value):
     "value",
     [1, True, [1.0, 2], Output(1), np.zeros(1), np.float32(1), [1, {"a": np.zeros(0)}], Output(np.zeros(1))],
 )
-    "value", [1, True, [1.0, 2], Output(1), np.zeros(1), np.float32(1), [1, {"a": np.zeros(0)}], Output(np.zeros(1))]
-)
 def test_tensors_and_numbers_are_noticed(value):
     assert holds_values(value)
 
