@@ -68,9 +68,12 @@ def _compiled(leaf: Captured) -> str:
 
 def _compare_values(pair: Pair, left_dtype: str, right_dtype: str, options: Options) -> Comparison:
     tolerance = options.tolerances.of(pair.row, left_dtype, right_dtype)
-    stats = measure(
-        host(pair.left), host(pair.right), tolerance, equal_nan=options.equal_nan, reference=options.reference
-    )
+    try:
+        left, right = host(pair.left), host(pair.right)
+    except Exception as error:  # an exotic tensor that cannot be read is a finding, not a crash
+        note = f"the values could not be read: {type(error).__name__}: {error}"
+        return Comparison(pair.row, "unsupported", False, pair.left, pair.right, note=note)
+    stats = measure(left, right, tolerance, equal_nan=options.equal_nan, reference=options.reference)
     verdict = _verdict(stats, left_dtype == right_dtype)
     passed = verdict in ("equal", "close") or (verdict == "dtype" and options.allow_dtype)
     note = _note(verdict, passed, stats)

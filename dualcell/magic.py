@@ -11,7 +11,7 @@ import re
 import sys
 from typing import Any
 
-from IPython.core.error import UsageError
+from IPython.core.error import InputRejected, UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
@@ -116,7 +116,10 @@ class Transformers:
         from dualcell.fences import weave
         from dualcell.notebook import show_visible_source
 
-        woven = weave(module, self.source)
+        try:
+            woven = weave(module, self.source)
+        except RecursionError:  # anything else than a rejection would switch dualcell off for good
+            raise InputRejected("dualcell: an expression in this cell is nested too deeply to be read.") from None
         if woven is not module and self.visible:
             show_visible_source(self.source, self.visible)
         return woven

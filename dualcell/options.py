@@ -112,7 +112,14 @@ def options_from(
         if not fits(value):
             raise OptionError(f"{name} is {value!r}, expected {expected}.")
     options = replace(base or Options(), **given)
-    options = replace(options, tol=tuple(options.tol))
+    # NumPy's integers and other rationals count as numbers; what follows needs Python's own
+    options = replace(
+        options,
+        tol=tuple(options.tol),
+        seed=None if options.seed is None else int(options.seed),
+        rtol=None if options.rtol is None else float(options.rtol),
+        atol=None if options.atol is None else float(options.atol),
+    )
     if options.reference not in ("left", "right"):
         raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
     if options.dtype is not None and options.dtype not in DTYPES:

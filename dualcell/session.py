@@ -15,7 +15,7 @@ from dualcell.blocks import Block, Cell
 from dualcell.captures import Captures, Side, Watch, capture, take, unbound_hint
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
-from dualcell.options import COMPARE_OPTIONS, options_from
+from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.requests import Request, free_names, read_requests
@@ -173,7 +173,8 @@ class Session:
         def facts(index: int) -> SideFacts:
             if index >= len(self._seconds):  # it did not run
                 return SideFacts(self.labels[index], None, {})
-            return SideFacts(self.labels[index], self._seconds[index], self._facts[index])
+            own = _own_settings(self.cell.blocks[index].options, self.cell.options)
+            return SideFacts(self.labels[index], self._seconds[index], self._facts[index] | own)
 
         return facts(0), facts(1)
 
@@ -217,6 +218,11 @@ class _Running:
         self.last: dict[str, Any] = {}
         self.recorder = Recorder(capture).__enter__()
         self.started = time.perf_counter()
+
+
+def _own_settings(block: Options, cell: Options) -> dict[str, str]:
+    """The settings of a block's header, where they differ from the cell's."""
+    return {name: said for name, said in settings_of(block).items() if settings_of(cell).get(name) != said}
 
 
 def _neither(pair: Pair, request: Request, names: set[str], bound: list[set[str]]) -> Pair:

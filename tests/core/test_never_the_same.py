@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,13 @@ import pytest
 
 import dualcell
 from dualcell import tap
+from dualcell.blocks import RawBlock, RawCell, read_cell
+from dualcell.captures import Captured
+from dualcell.comparison import compare_pair
+from dualcell.frameworks.base import ArrayFacts
+from dualcell.options import Options
+from dualcell.pairs import Pair
+from dualcell.session import Session
 
 
 def verdicts(result):
@@ -20,10 +28,6 @@ def verdicts(result):
 
 
 def test_the_last_expression_does_not_take_the_place_of_a_variable_out():
-    from dualcell.blocks import RawBlock, RawCell, read_cell
-    from dualcell.options import Options
-    from dualcell.session import Session
-
     blocks = [RawBlock(f"numpy: {side}", 1, ("out",), ("out",)) for side in ("old", "new")]
     namespace = {}
     session = Session(read_cell(RawCell("", tuple(blocks)), Options()), lambda: namespace)
@@ -162,3 +166,33 @@ def test_an_object_that_is_no_tensor_is_missing_when_it_was_asked_for():
             a, z = [SimpleNamespace(t=1)], np.ones(1)
     assert len(a) == z.size
     assert verdicts(pair.result) == {"a[0]": "unsupported", "z": "equal"}
+
+
+def test_the_settings_of_a_blocks_own_header_are_said_on_its_side():
+    with dualcell.dual("numpy: old --seed 5", "numpy: new", captures=["y"], seed=1) as pair:
+        with pair.left:
+            y = np.random.rand(2)
+        with pair.right:
+            y = np.random.rand(2)
+    assert y.size == 2
+    left, right = pair.result.report.sides
+    assert (left.facts["seed"], "seed" in right.facts) == ("5", False)
+    assert pair.result.report.settings["seed"] == "1"
+
+
+@pytest.mark.parametrize("options", [{"seed": np.int64(3)}, {"rtol": Fraction(1, 2), "atol": np.float32(0)}])
+def test_numbers_of_other_kinds_are_numbers(options):
+    with dualcell.dual("numpy: old", "numpy: new", captures=["y"], **options) as pair:
+        with pair.left:
+            y = np.random.rand(2)
+        with pair.right:
+            y = np.random.rand(2)
+    assert y.size == 2
+    assert "y" in pair.result
+
+
+def test_a_tensor_that_fails_when_it_is_read_is_unsupported():
+    leaf = Captured(ArrayFacts((1,), "float64"), object())
+    found = compare_pair(Pair("y", leaf, leaf), Options())
+    assert (found.verdict, found.passed) == ("unsupported", False)
+    assert found.note.startswith("the values could not be read: TypeError:")
