@@ -41,7 +41,8 @@ def tap(name: str, value: T) -> T:
     Inside a `%%dual` cell (or `dualcell.dual()`) each call adds a row; repeated calls
     under one name give `name[0]`, `name[1]`, ... Outside a run it does nothing. Inside a
     compiled graph there is no value to record; the row then says so and names `--eager`.
-    A graph that was compiled before the run calls no taps, so its row is missing.
+    A graph that was compiled before the run calls no taps, so its row is missing. A tap in
+    any thread of the process counts for the side that is running.
 
     Args:
         name: the row's name, the same on both sides.
