@@ -70,11 +70,13 @@ class Cell:
         blocks: left and right.
         captures: the captures as written; empty for automatic.
         options: cell-wide options.
+        notes: sentences the reader of the result should see.
     """
 
     blocks: tuple[Block, ...]
     captures: tuple[str, ...]
     options: Options
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -328,7 +330,8 @@ def read_cell(raw: RawCell, defaults: Options) -> Cell:
         )
         for header, label, block in zip(headers, labels, raw.blocks, strict=True)
     )  # fmt: skip
-    return Cell(blocks, opening.captures + diff.captures, options)
+    notes = (_near(line, word) for line, word in raw.near if did_you_mean(word.lower(), spellings()))
+    return Cell(blocks, opening.captures + diff.captures, options, tuple(notes))
 
 
 def _header(block: RawBlock) -> _Header:
@@ -351,13 +354,16 @@ def _labels(headers: Sequence[_Header]) -> list[str]:
     return [f"left {labels[0]}", f"right {labels[1]}"] if labels[0] == labels[1] else labels
 
 
+def _near(line: int, word: str) -> str:
+    return (
+        f"Line {line} looks like a header, but {word!r} is no framework dualcell knows."
+        f"{did_you_mean(word.lower(), spellings())}"
+    )
+
+
 def _two_blocks(raw: RawCell) -> None:
     example = "# --- keras ---" if raw.opening is not None else "%dual keras"
-    near = "".join(
-        f" Line {line} looks like a header, but {word!r} is no framework dualcell knows."
-        f"{did_you_mean(word.lower(), spellings())}"
-        for line, word in raw.near
-    )
+    near = "".join(" " + _near(line, word) for line, word in raw.near)
     if not raw.blocks:
         raise OptionError(
             f"No header found.{near} Begin each block with a line like `{example}` "

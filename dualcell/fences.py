@@ -79,8 +79,7 @@ class _Run:
         opening = self._text_of(OPEN)
         diff = self._text_of(DIFF)
         blocks = tuple(read_block(header, line, statements) for header, line, statements in self._blocks())
-        near = near_headers(source) if len(blocks) < 2 else ()
-        return RawCell(opening, blocks, diff or "", near)
+        return RawCell(opening, blocks, diff or "", near_headers(source))
 
     def _text_of(self, verb: str) -> str | None:
         for statement in self.statements:

@@ -226,7 +226,8 @@ def parse_line(text: str) -> Line:
     given = vars(found)
     captures = given.pop("captures", ())
     wants_help = given.pop("help", False)
-    return Line(tuple(captures), tuple(given.items()), wants_help)
+    named = (capture.rstrip(",") for capture in captures)  # `y, z` is how names are listed elsewhere
+    return Line(tuple(capture for capture in named if capture), tuple(given.items()), wants_help)
 
 
 # quotes inside a word stay, as in `d['a']`, which a shell's rules would turn into `d[a]`

@@ -185,7 +185,7 @@ class Session:
             for rule in self.cell.options.tolerances.rules
             if not any(glob_matches(rule.pattern, row) for row in rows)
         ]
-        remarks += self._clashes
+        remarks += [*self.cell.notes, *self._clashes]
         return remarks if rows else [*remarks, self._nothing()]
 
     def _one_sided(self) -> list[str]:

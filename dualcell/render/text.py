@@ -23,7 +23,7 @@ def render_text(report: Report) -> str:
     reasons = [one_line(f"  {row.name}: {row.cause}") for row in report.rows if row.cause]
     lines += ["", *reasons] if reasons else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
-    return "\n".join([*lines, "", f"dualcell: {report.summary}"])
+    return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
 
 
 def header_line(side: SideFacts) -> str:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import dualcell
+from dualcell.blocks import RawBlock, RawCell, read_cell
+from dualcell.options import Options, parse_line
 from dualcell.requests import read_requests
+from dualcell.session import Session
 
 
 def notes(**options):
@@ -32,6 +35,21 @@ def test_a_rule_that_fits_no_row_is_remarked():
     result = notes(tol=["z*:rtol=0,atol=1"])
     assert not result.passed
     assert result.report.notes == ("--tol 'z*' fits no row",)
+
+
+def test_a_misspelled_header_among_others_is_remarked():
+    blocks = (RawBlock("numpy: old", 2, ("y",), ("y",)), RawBlock("numpy: new", 4, ("y",), ("y",)))
+    cell = read_cell(RawCell("", blocks, near=((6, "kears"), (8, "data"))), Options())
+    assert cell.notes == (
+        "Line 6 looks like a header, but 'kears' is no framework dualcell knows. Did you mean 'keras'?",
+    )
+    session = Session(cell, dict)
+    session.finish()
+    assert note in session.result.report.notes
+
+
+def test_names_may_be_listed_with_commas():
+    assert parse_line("y, z , k").captures == ("y", "z", "k")
 
 
 @pytest.mark.parametrize("texts", [("k = a ~ c", "k = b ~ d"), ("y", "y"), ("a ~ b", "a ~ b")])

@@ -148,7 +148,7 @@ dualcell: 2 of 3 rows failed: 1 equal, 1 differs, 1 missing"""
 
 
 def test_the_text_of_nothing():
-    assert render_text(report_of(sides=(SideFacts("a"), SideFacts("b")))) == "\ndualcell: nothing was compared"
+    assert render_text(report_of(sides=(SideFacts("a"), SideFacts("b")))) == "dualcell: nothing was compared"
 
 
 @given(st.lists(st.text("ab cdé\n\t\r\u2028<", max_size=12), min_size=1, max_size=4, unique=True))
