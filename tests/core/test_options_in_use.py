@@ -40,9 +40,8 @@ def test_a_rule_that_fits_no_row_is_remarked():
 def test_a_misspelled_header_among_others_is_remarked():
     blocks = (RawBlock("numpy: old", 2, ("y",), ("y",)), RawBlock("numpy: new", 4, ("y",), ("y",)))
     cell = read_cell(RawCell("", blocks, near=((6, "kears"), (8, "data"))), Options())
-    assert cell.notes == (
-        "Line 6 looks like a header, but 'kears' is no framework dualcell knows. Did you mean 'keras'?",
-    )
+    [note] = cell.notes
+    assert note == "Line 6 looks like a header, but 'kears' is no framework dualcell knows. Did you mean 'keras'?"
     session = Session(cell, dict)
     session.finish()
     assert note in session.result.report.notes
