@@ -148,8 +148,9 @@ class Session:
 
     def _take(self, running: _Running) -> None:
         wait_for(running.block)
-        self._seconds.append(time.perf_counter() - running.started)
-        self._facts.append(describe(running.block))
+        seconds, facts = time.perf_counter() - running.started, describe(running.block)
+        self._seconds.append(seconds)
+        self._facts.append(facts)
         namespace = self._namespace()
         bound = {
             name for name in self._watched()

@@ -81,6 +81,7 @@ def test_loading_twice_adds_nothing_twice(bare):
 def test_unloading_twice_is_no_error(bare):
     bare.succeed("%load_ext dualcell\n%unload_ext dualcell\nimport dualcell")
     bare.succeed("dualcell.unload_ipython_extension(get_ipython())")
+    assert "`%%dual` not found" in bare.run(COMPARISON).stderr
 
 
 def test_after_unloading_the_magic_is_unknown_again(bare):
