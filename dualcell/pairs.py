@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from dualcell.captures import OUT, Captured, Captures, root
+from dualcell.captures import Captured, Captures, root
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
     Args:
         left: the left side's captures.
         right: the right side's.
-        automatic: names captured without being asked for; one makes no row if a side
-            has nothing there, or if both have numbers only.
+        automatic: names captured without being asked for, `out` among them; one makes no
+            row if a side has nothing there, or if both have numbers only.
         labels: what the sides are called.
     """
     tensors = _tensor_roots(left, right)
-    unasked = {name for name in (*automatic, OUT) if name not in tensors}
-    unasked |= {*one_sided(left, right, (*automatic, OUT))}
+    unasked = {name for name in automatic if name not in tensors}
+    unasked |= {*one_sided(left, right, automatic)}
     dropped = {row for side in (left, right) for row in side.rows if root(row) in unasked}
     left_rows, right_rows = _with_taps(left, right), _with_taps(right, left)
     names = (*left_rows, *(name for name in right_rows if name not in left_rows))

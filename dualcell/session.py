@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualcell.blocks import Block, Cell
-from dualcell.captures import Captures, Side, Watch, capture, take, unbound_hint
+from dualcell.captures import OUT, Captures, Side, Watch, capture, root, take, unbound_hint
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
@@ -144,6 +144,11 @@ class Session:
         One that a block binds in its text but not in its run is `missing`, no less than
         one that was asked for.
         """
+        asked = {*self._automatic(), *(root(request.row) for request in self.requests)}
+        return (*self._bound_by_both(), *(() if OUT in asked else (OUT,)))
+
+    def _bound_by_both(self) -> tuple[str, ...]:
+        """Automatic names that both blocks have bound in this run."""
         return tuple(name for name in self._automatic() if all(name in bound for bound in self._bound))
 
     def _take(self, running: _Running) -> None:
@@ -191,7 +196,7 @@ class Session:
 
     def _one_sided(self) -> list[str]:
         """Names that make no row although both blocks bind them and one of them to tensors."""
-        names = one_sided(self._captures[0], self._captures[1], self._optional())
+        names = one_sided(self._captures[0], self._captures[1], self._bound_by_both())
         return [f"{name!r} holds values on one side only, so it was not compared" for name in names]
 
     def _nothing(self) -> str:

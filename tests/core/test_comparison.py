@@ -194,8 +194,8 @@ def test_a_structure_against_one_tensor_is_said():
 
 
 def test_an_automatic_name_or_a_last_value_of_one_side_makes_no_row():
-    assert pair_names({"h": ONE, "out": ONE}, {}, automatic=["h"]) == []
-    assert pair_names({"h": 1, "out": 1}, {"h": 1, "out": 1}, automatic=["h"]) == []
+    assert pair_names({"h": ONE, "out": ONE}, {}, automatic=["h", "out"]) == []
+    assert pair_names({"h": 1, "out": 1}, {"h": 1, "out": 1}, automatic=["h", "out"]) == []
     assert pair_names({"h": 1.0}, {"h": ONE}, automatic=["h"]) == [("h", False, False)]
     assert pair_names({"h[0]": ONE, "h[1]": ONE}, {"h[0]": ONE}, automatic=["h"]) == [
         ("h[0]", False, False),

@@ -63,6 +63,19 @@ def test_a_number_against_a_tensor_is_a_row():
     assert verdicts(pair.result) == {"loss": "differs"}
 
 
+@pytest.mark.parametrize("capture", ["out", "out = n"])
+def test_numbers_that_were_asked_for_under_the_name_out_keep_their_row(capture):
+    with dualcell.dual("numpy: old", "numpy: new", captures=[capture, "y"]) as pair:
+        with pair.left:
+            out = n = 1.0
+            y = np.ones(1)
+        with pair.right:
+            out = n = 2.0
+            y = np.ones(1)
+    assert out == n == y + 1
+    assert verdicts(pair.result) == {"out": "differs", "y": "equal"}
+
+
 def test_rows_of_captures_do_not_hide_each_other():
     with dualcell.dual("numpy: old", "numpy: new", captures=["a", "a.b = c"]) as pair:
         with pair.left:
