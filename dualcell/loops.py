@@ -21,6 +21,9 @@ from numba.extending import intrinsic, overload
 # slots of `Sums`
 ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
 
+EDGES_AT_ONCE = 6  # of the histogram; `look` and `count_above` have them written out
+COUNTS = EDGES_AT_ONCE + 1
+
 # Sums may be reordered and bounds have slack; nothing else may be rounded differently.
 exact = numba.njit(nogil=True, cache=True, error_model="numpy")
 quick = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
@@ -91,34 +94,62 @@ def signs_differ(left, right):
 
 
 @quick
-def differences(left, right, difference, sums):
-    """Write |left - right|; set the five sums."""
-    zero = difference.dtype.type(0)
+def look(left, right, size, bounds, steepest, edges, at, sums, counts):
+    """Everything that most blocks are asked for, in one loop that keeps pace with memory.
+
+    Sets the five sums, and in `counts` how many |d| reach each of `EDGES_AT_ONCE` falling
+    edges, from the one at `at` on; last, how many are above 0.
+
+    Returns:
+        The largest |d|, the largest |d| - rtol * size, and the largest |d| - steepest * size;
+        the latter two are bounds from above.
+    """
+    zero, one = sums.dtype.type(0), sums.dtype.type(1)  # counts are floats too: narrow and exact
+    top = over = steep = bits_of(zero)
+    up, low, tiny = bounds.up, bounds.rtol_low, bounds.tiny
+    e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
+    e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
     s0 = s1 = s2 = s3 = s4 = zero
-    for i in range(difference.size):
-        x, y = left[i], right[i]
+    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
+    for i in range(left.size):
+        x, y, z = left[i], right[i], abs(size[i])
         d = abs(x - y)
-        difference[i] = d
         s0 += d
         s1 += d * d
         s2 += x * y
         s3 += x * x
         s4 += y * y
+        upper = d * up + (d if d < tiny else tiny)
+        top = max(top, bits_of(d))
+        over = max(over, bits_of(upper - low * z))
+        steep = max(steep, bits_of(upper - steepest * z))
+        c0 += one if d >= e0 else zero
+        c1 += one if d >= e1 else zero
+        c2 += one if d >= e2 else zero
+        c3 += one if d >= e3 else zero
+        c4 += one if d >= e4 else zero
+        c5 += one if d >= e5 else zero
+        c6 += one if d > zero else zero
     sums[ABS], sums[SQUARE], sums[DOT], sums[LEFT], sums[RIGHT] = s0, s1, s2, s3, s4
+    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
+    return float_of(top), float_of(over), float_of(steep)
 
 
 @quick
-def tops(difference, size, bounds):
-    """The largest |d|, |d| - rtol * size (a bound from above) and |d| / size."""
-    zero = difference.dtype.type(0)
-    top = over = ratio = bits_of(zero)
-    up, low, tiny, least = bounds.up, bounds.rtol_low, bounds.tiny, bounds.least
+def differences(left, right, difference):
+    """Write |left - right|."""
+    for i in range(difference.size):
+        difference[i] = abs(left[i] - right[i])
+
+
+@quick
+def top_ratio(difference, size, bounds):
+    """The largest |d| / size."""
+    top, least = bits_of(difference.dtype.type(0)), bounds.least
     for i in range(difference.size):
         d, z = difference[i], abs(size[i])
-        top = max(top, bits_of(d))
-        over = max(over, bits_of(d * up - low * z + (d if d < tiny else tiny)))
-        ratio = max(ratio, bits_of(d / (z if z > least else least)))
-    return float_of(top), float_of(over), float_of(ratio)
+        top = max(top, bits_of(d / (z if z > least else least)))
+    return float_of(top)
 
 
 @quick
@@ -178,7 +209,7 @@ def blank_nonfinite(left, right, left_target, right_target):
 
 @quick
 def count_above(difference, edges, at, counts):
-    """For each of six falling edges from `at` on, how many |d| reach it; last, how many are above 0."""
+    """How many |d| reach each of `EDGES_AT_ONCE` falling edges from `at` on; last, how many are above 0."""
     zero, one = difference.dtype.type(0), difference.dtype.type(1)
     e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
     e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
@@ -273,16 +304,6 @@ def complex_sizes(left, right, difference, size):
         real, imaginary = x - right[2 * i], y - right[2 * i + 1]
         difference[i] = np.sqrt(real * real + imaginary * imaginary)
         size[i] = np.sqrt(x * x + y * y)
-
-
-@quick
-def difference_sums(difference, sums):
-    """The sums of |d| and of its square."""
-    s0 = s1 = 0.0
-    for i in range(difference.size):
-        s0 += difference[i]
-        s1 += difference[i] * difference[i]
-    sums[ABS], sums[SQUARE] = s0, s1
 
 
 @quick

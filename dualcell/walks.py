@@ -17,15 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualcell import loops
-from dualcell.loops import SUMS, exact
+from dualcell.loops import COUNTS, EDGES_AT_ONCE, SUMS, exact
 
 # slots of the running figures
 MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)
 FLOATS = FIRST_SUM + SUMS
-MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, INTEGERS = range(10)
-
-EDGES_AT_ONCE = 6  # of `loops.count_above`
-
+MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, DECADE, INTEGERS = range(11)
 
 class Rules(NamedTuple):
     """What counts as close."""
@@ -54,30 +51,44 @@ class Running(NamedTuple):
     edges: Any
 
 
+class Quick(NamedTuple):
+    """A block in `T`, and room for what is found in it.
+
+    `left` minus `right` is the difference, `size` that of the reference (of any sign).
+    """
+
+    left: Any
+    right: Any
+    size: Any
+    difference: Any
+    sums: Any
+    counts: Any
+
+
 @exact
 def walk_real(start, left, right, rules, bounds, block, running):
     """Add two arrays of float32, or two of float64; `start` is the index of their first element."""
-    scratch, sums = np.empty((3, block), left.dtype), np.empty(SUMS, left.dtype)
+    scratch = np.empty((3, block), left.dtype)
     for at in range(0, left.size, block):
-        real_block(start + at, left[at : at + block], right[at : at + block], rules, bounds, scratch, sums, running)
+        add_real(start + at, left[at : at + block], right[at : at + block], rules, bounds, scratch, running)
 
 
 @exact
 def walk_coded(start, left, right, left_table, right_table, rules, bounds, block, running):
     """Add floats of 8 or 16 bits, given as unsigned integers, and the float32 tables of their values."""
-    scratch, sums = np.empty((5, block), np.float32), np.empty(SUMS, np.float32)
+    scratch = np.empty((5, block), np.float32)
     for at in range(0, left.size, block):
         n = min(block, left.size - at)
         x, y = scratch[3, :n], scratch[4, :n]
         loops.decode(left[at : at + n], left_table, x)
         loops.decode(right[at : at + n], right_table, y)
-        real_block(start + at, x, y, rules, bounds, scratch, sums, running)
+        add_real(start + at, x, y, rules, bounds, scratch, running)
 
 
 @exact
 def walk_complex(start, left, right, rules, bounds, block, running):
     """Add two arrays of complex64."""
-    scratch, sums, blank = np.empty((2, block)), np.empty(SUMS), np.empty((2, block), left.dtype)
+    scratch, sums, blank = np.zeros((4, block)), np.empty(SUMS), np.empty((2, block), left.dtype)
     for at in range(0, left.size, block):
         x, y = left[at : at + block], right[at : at + block]
         n = x.size
@@ -85,32 +96,33 @@ def walk_complex(start, left, right, rules, bounds, block, running):
         if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
             complex_aside(start + at, x, y, rules.equal_nan, blank[0, :n], blank[1, :n], running)
             x, y = blank[0, :n], blank[1, :n]
-        d, z = scratch[0, :n], scratch[1, :n]
+            loops.product_sums(x.view(np.float32), y.view(np.float32), sums)
         one, other = (y, x) if rules.by_right else (x, y)  # the reference first
+        d, z = scratch[0, :n], scratch[1, :n]
         loops.complex_sizes(one.view(np.float32), other.view(np.float32), d, z)
-        loops.difference_sums(d, sums)
-        top = judge(start + at, d, z, one, other, one, rules, bounds, running)
+        quick = Quick(d, scratch[2, :n], z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        top = judge(start + at, quick, see(quick, bounds, running), one, other, one, rules, bounds, running)
         if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x.view(np.float32), y.view(np.float32))):
             running.integers[UNEQUAL] = 1
-        add(sums, running.floats)
+        add_sums(quick.sums[: loops.DOT], sums[loops.DOT :], running.floats)
 
 
 @exact
 def walk_integer(start, left, right, rules, bounds, block, running):
     """Add two arrays of int64, or two of uint64."""
-    scratch, sums, whole = np.zeros((3, block)), np.empty(SUMS), np.empty(block, np.uint64)
+    scratch, sums, whole = np.zeros((4, block)), np.empty(SUMS), np.empty(block, np.uint64)
     for at in range(0, left.size, block):
         x, y = left[at : at + block], right[at : at + block]
         n = x.size
-        d, z, w = scratch[0, :n], scratch[1, :n], whole[:n]
+        d, none, z, w = scratch[0, :n], scratch[2, :n], scratch[1, :n], whole[:n]
         loops.integer_differences(x, y, y if rules.by_right else x, w, d, z)
-        loops.difference_sums(d, sums)
         loops.product_sums(x, y, sums)
-        top = judge(start + at, d, z, d, scratch[2, :n], z, rules, bounds, running)
+        quick = Quick(d, none, z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        top = judge(start + at, quick, see(quick, bounds, running), d, none, z, rules, bounds, running)
         if top >= running.floats[MAX_ABS]:  # in uint64 it may still be larger
             raise_peak(start + at, w, running)
         running.integers[UNEQUAL] |= np.int64(top > 0)
-        add(sums, running.floats)
+        add_sums(quick.sums[: loops.DOT], sums[loops.DOT :], running.floats)
 
 
 @exact
@@ -126,32 +138,47 @@ def raise_peak(start, whole, running):
 
 
 @exact
-def add(sums, floats):
+def add_sums(of_differences, of_products, floats):
     """Add a block's sums."""
-    for i in range(SUMS):
-        floats[FIRST_SUM + i] += sums[i]
+    for i in range(loops.DOT):
+        floats[FIRST_SUM + i] += of_differences[i]
+    for i in range(SUMS - loops.DOT):
+        floats[FIRST_SUM + loops.DOT + i] += of_products[i]
 
 
 @exact
-def real_block(start, left, right, rules, bounds, scratch, sums, running):
+def add_real(start, left, right, rules, bounds, scratch, running):
     """Add one block of real floats."""
-    n = left.size
-    d, x, y = scratch[0, :n], left, right
-    loops.differences(x, y, d, sums)
+    n, x, y = left.size, left, right
+    number = scratch.dtype
+    sums, counts = np.empty(SUMS, number), np.empty(COUNTS, number)
+    quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+    seen = see(quick, bounds, running)
     if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
         if real_aside(start, left, right, rules.equal_nan, scratch[1, :n], scratch[2, :n], running):
             x, y = scratch[1, :n], scratch[2, :n]
-            loops.differences(x, y, d, sums)
-    reference = y if rules.by_right else x
-    top = judge(start, d, reference, x, y, reference, rules, bounds, running)
+            quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+            seen = see(quick, bounds, running)
+    top = judge(start, quick, seen, x, y, quick.size, rules, bounds, running)
     if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x, y)):
         running.integers[UNEQUAL] = 1
     if sums_are_good(sums, top):
-        add(sums, running.floats)
+        add_sums(sums[: loops.DOT], sums[loops.DOT :], running.floats)
     else:
         wide = np.empty(SUMS)
         loops.exact_sums(x, y, wide)
-        add(wide, running.floats)
+        add_sums(wide[: loops.DOT], wide[loops.DOT :], running.floats)
+
+
+@exact
+def see(quick, bounds, running):
+    """`loops.look` at a block: largest |d|, bounds for |d| - rtol * size, |d| - steepest * size."""
+    number = quick.sums.dtype.type
+    steepest = number(min(running.floats[MAX_REL], 1e38)) * bounds.down
+    edge = running.integers[DECADE]
+    return loops.look(
+        quick.left, quick.right, quick.size, bounds, steepest, running.edges, edge, quick.sums, quick.counts
+    )
 
 
 @exact
@@ -165,13 +192,13 @@ def sums_are_good(sums, top):
 
 
 @exact
-def judge(start, difference, size, left, right, reference, rules, bounds, running):
+def judge(start, quick, seen, left, right, reference, rules, bounds, running):
     """Add what a block of finite numbers says about the tolerance, the maxima and the histogram.
 
     Args:
         start: the index of its first element.
-        difference: |left - right| as near as `T` holds it.
-        size: as near, the reference; its sign does not matter.
+        quick: the block in `T`.
+        seen: what `see` saw of it.
         left: what gives |left - right| exactly, in float64.
         right: with `left`.
         reference: what gives the size exactly.
@@ -183,41 +210,46 @@ def judge(start, difference, size, left, right, reference, rules, bounds, runnin
         The largest |d|, in `T`.
     """
     floats = running.floats
-    top, over, ratio = loops.tops(difference, size, bounds)
-    bin_differences(difference, top, running)
+    top, over, steep = seen
+    bin_differences(quick, top, running)
     if top == 0:
         return top
-    news = raises(difference, top, over, ratio, rules, bounds, floats)
+    # without rtol the atol that would pass is the largest |d| itself
+    news = top == np.inf or (rules.rtol != 0 and not (over <= floats[NEED_ATOL]))
     if not (top * bounds.up <= bounds.atol_low):
-        excess = loops.top_excess(difference, size, bounds)
+        loops.differences(quick.left, quick.right, quick.difference)
+        excess = loops.top_excess(quick.difference, quick.size, bounds)
         news |= not (max(excess, bounds.tiny) <= floats[NEED_RTOL])
         if not (over <= bounds.atol_low) or top == np.inf:
-            maybe, surely = loops.count_mismatches(difference, size, bounds)
+            maybe, surely = loops.count_mismatches(quick.difference, quick.size, bounds)
             if maybe != surely:
                 surely = loops.exact_mismatches(left, right, reference, rules.rtol, rules.atol)
             running.integers[MISMATCHED] += surely
-    if news:
+    if news or raises(quick, top, steep, bounds, floats):
         settle(start, left, right, reference, rules, floats, running.integers)
     return top
 
 
 @exact
-def raises(difference, top, over, ratio, rules, bounds, floats):
-    """Whether a block may raise the largest |d| or |d| / size, or the atol that would pass."""
-    number = difference.dtype.type
-    wide = difference.itemsize == 8 and bounds.short >= 0
-    exact_differences = wide or (ratio <= 0.5 and bounds.short >= 0)
+def raises(quick, top, steep, bounds, floats):
+    """Whether a block may raise the largest |d| or |d| / size."""
+    number = quick.sums.dtype.type
     most, steepest = number(floats[MAX_ABS]), number(floats[MAX_REL])
     if bounds.short < 0:
         top *= bounds.up
-    if top > most or (top == most and not exact_differences):
+    if top > most:
+        return True
+    if not (steep > 0 or top == most):
+        return False
+    loops.differences(quick.left, quick.right, quick.difference)
+    ratio = loops.top_ratio(quick.difference, quick.size, bounds)
+    wide = quick.sums.itemsize == 8 and bounds.short >= 0
+    exact_differences = wide or (ratio <= 0.5 and bounds.short >= 0)
+    if top == most and not exact_differences:
         return True
     ratio = max(ratio if exact_differences else ratio * bounds.up, bounds.tiny)
     same = ratio == steepest and exact_differences and (wide or bounds.short > 0)
-    if not (ratio < steepest or same or floats[MAX_REL] == np.inf):
-        return True
-    # without rtol the atol that would pass is the largest |d| itself
-    return rules.rtol != 0 and not (over <= floats[NEED_ATOL])
+    return not (ratio < steepest or same or floats[MAX_REL] == np.inf)
 
 
 @exact
@@ -240,27 +272,33 @@ def settle(start, left, right, reference, rules, floats, integers):
 
 
 @exact
-def bin_differences(difference, top, running):
-    """Count |d| by decade: `EDGES_AT_ONCE` edges at a time, from the largest |d| down."""
-    bins, edges = running.bins, running.edges
-    if top == 0:
-        bins[0] += difference.size
-        return
-    at = np.searchsorted(edges, top, side="right") - 1
-    counts = np.empty(7, difference.dtype)
+def bin_differences(quick, top, running):
+    """Add a block to the histogram.
+
+    `loops.look` has counted from the decade of an earlier block down; where that does not
+    reach all differences, they are counted anew.
+    """
+    bins, counts = running.bins, quick.counts
+    at = running.integers[DECADE]
+    if at + 1 < running.edges.size and top >= running.edges[at + 1]:
+        at = np.searchsorted(running.edges, top, side="right") - 1
+        running.integers[DECADE] = at
+        loops.differences(quick.left, quick.right, quick.difference)
+        loops.count_above(quick.difference, running.edges, at, counts)
     above = 0
     while True:
-        loops.count_above(difference, edges, max(at, 0), counts)
-        nonzero = np.int64(counts[6])
-        for k in range(EDGES_AT_ONCE):
-            if at - k >= 0:
-                bins[2 + at - k] += np.int64(counts[k]) - above
-                above = np.int64(counts[k])
+        for k in range(min(EDGES_AT_ONCE, at + 1)):
+            reached = np.int64(counts[k])
+            bins[2 + at - k] += reached - above
+            above = reached
         at -= EDGES_AT_ONCE
-        if at < 0 or above == nonzero:
+        if at < 0 or above == np.int64(counts[EDGES_AT_ONCE]):
             break
+        loops.differences(quick.left, quick.right, quick.difference)
+        loops.count_above(quick.difference, running.edges, at, counts)
+    nonzero = np.int64(counts[EDGES_AT_ONCE])
     bins[1] += nonzero - above
-    bins[0] += difference.size - nonzero
+    bins[0] += quick.left.size - nonzero
 
 
 # --- NaN and Inf ---
