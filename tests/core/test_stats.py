@@ -326,7 +326,7 @@ def test_the_figures_do_not_depend_on_the_block_size(block, monkeypatch):
 def test_memory_is_that_of_a_block():
     import tracemalloc
 
-    left, right = np.zeros(4_000_000, np.float32), np.ones(4_000_000, np.float32)
+    left, right = np.zeros(3_000_000, np.float32), np.ones(3_000_000, np.float32)
     tracemalloc.start()
     measure(left, right, EXACT)
     peak = tracemalloc.get_traced_memory()[1]
