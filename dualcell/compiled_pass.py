@@ -133,7 +133,9 @@ class _Work:
         self, left: HostArray, right: HostArray, plan: _Plan, tolerance: Tolerance, equal_nan: bool, by_right: bool
     ) -> None:
         self.plan = plan
-        self.sides = tuple(coded(side) if plan.dtype is None and isinstance(side, np.ndarray) else side for side in (left, right))
+        self.sides = tuple(
+            coded(side) if plan.dtype is None and isinstance(side, np.ndarray) else side for side in (left, right)
+        )
         self.same_dtype = dtype_of(left) == dtype_of(right) and _name(left) == _name(right)
         self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
         self.bounds = _bounds(tolerance, plan)
@@ -161,7 +163,7 @@ class _Work:
         return self._figures(total, running)
 
     def _taken(self, where: Any, side: HostArray, buffer: _Buffer) -> Array:
-        return codes_of(side).reshape(-1)[where] if self.in_place else buffer.filled(where)
+        return _unlocked(codes_of(side).reshape(-1)[where]) if self.in_place else buffer.filled(where)
 
     def _figures(self, total: int, running: walks.Running) -> Figures:
         floats, integers = running.floats.tolist(), running.integers.tolist()
@@ -186,6 +188,20 @@ class _Work:
             sums=running.floats[walks.FIRST_SUM :],
             histogram=running.bins,
         )
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Memory by its address, and the array that keeps it."""
+
+    __array_interface__: dict[str, Any]
+    owner: Array
+
+
+def _unlocked(array: Array) -> Array:
+    """A view that says it is writable: numba compiles read-only arrays apart. Nothing writes to it."""
+    interface = array.__array_interface__
+    return np.asarray(_Memory({**interface, "data": (interface["data"][0], False)}, array))
 
 
 class _Buffer:

@@ -9,6 +9,9 @@ loop unless NaN is ruled out; as bits NaN comes out on top); rows of scratch are
 as `scratch[0, :n]`, never indexed in two dimensions.
 """
 
+# numba infers the types from the calls: annotations would say Any everywhere
+# pyright: reportMissingParameterType=false, reportUnusedFunction=false, reportCallIssue=false
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple

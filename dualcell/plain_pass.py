@@ -43,8 +43,10 @@ def plain_pass(
     figures: Figures | None = None
     with np.errstate(all="ignore"):  # also for casts: a signalling NaN warns there
         for start, left_block, right_block in _blocks(left, right):
-            block = _integer_block(left_block, right_block) if wide is None else _float_block(
-                left_block, right_block, wide, equal_nan
+            block = (
+                _integer_block(left_block, right_block)
+                if wide is None
+                else _float_block(left_block, right_block, wide, equal_nan)
             )
             size = _magnitude(_as_float(block.left if reference == "left" else block.right))
             part = _measured(start, block, size, tolerance)
@@ -65,11 +67,11 @@ def absolute_error(left: HostArray, right: HostArray) -> Array:
     """
     wide = _wide_dtype(dtype_of(left), dtype_of(right))
     exact = dtype_of(left).kind in "biu" and dtype_of(right).kind in "biu"
-    error = np.empty(left.size, np.uint64 if exact else np.empty(0, wide).real.dtype)
+    error = np.empty(left.size, np.uint64 if exact else np.abs(np.zeros(1, wide)).dtype)
     with np.errstate(all="ignore"):
         for start, left_block, right_block in _blocks(left, right):
-            block = _integer_block(left_block, right_block) if exact else _float_block(
-                left_block, right_block, wide, False
+            block = (
+                _integer_block(left_block, right_block) if exact else _float_block(left_block, right_block, wide, False)
             )
             error[start : start + left_block.size] = block.difference
     return error.reshape(left.shape)

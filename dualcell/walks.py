@@ -10,6 +10,9 @@ it in float64 too; ties need a second look unless the differences are exact (Ste
 numbers within a factor of 2).
 """
 
+# numba infers the types from the calls: annotations would say Any everywhere
+# pyright: reportMissingParameterType=false, reportUnusedFunction=false
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -23,6 +26,7 @@ from dualcell.loops import COUNTS, EDGES_AT_ONCE, SUMS, exact
 MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)
 FLOATS = FIRST_SUM + SUMS
 MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, DECADE, INTEGERS = range(11)
+
 
 class Rules(NamedTuple):
     """What counts as close."""

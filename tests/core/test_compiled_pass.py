@@ -149,7 +149,10 @@ def test_coded_floats_agree_with_their_values():
         left, right = generator.standard_normal((2, 40_000)).astype(getattr(ml_dtypes, name))
         right[::7] = left[::7]
         pair = coded(left), coded(right)
-        assert all(isinstance(side, Coded) and np.shares_memory(side.codes, array) for side, array in zip(pair, (left, right), strict=True))
+        assert all(
+            isinstance(side, Coded) and np.shares_memory(side.codes, array)
+            for side, array in zip(pair, (left, right), strict=True)
+        )
         found, expected = both(*pair, Tolerance(1e-2, 1e-2))
         assert_same(found, expected)
         wide = left.astype(np.float32), right.astype(np.float32)
