@@ -220,6 +220,9 @@ class _Buffer:
         part = self._codes[where]
         target = self._space[: part.size]
         values = self._side.table[part] if isinstance(self._side, Coded) and self._dtype.kind == "f" else part
+        if values.ndim == 2 and values.dtype != np.float16 and abs(values.strides[0]) < abs(values.strides[1]):
+            loops.copy_columns(_unlocked(values), target.reshape(part.shape))
+            return target
         with np.errstate(invalid="ignore"):  # a signalling NaN
             np.copyto(target.reshape(part.shape), values, casting="unsafe")
         return target

@@ -27,9 +27,23 @@ ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
 EDGES_AT_ONCE = 6  # of the histogram; `look` and `count_above` have them written out
 COUNTS = EDGES_AT_ONCE + 1
 
+
 # Sums may be reordered and bounds have slack; nothing else may be rounded differently.
-exact = numba.njit(nogil=True, cache=True, error_model="numpy")
-quick = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
+#
+# numba keeps what it compiled beside the source or in the user's cache folder. It looks
+# at the file of each function alone: after a change here, touch `walks.py`.
+def _compiled(**options: Any) -> Any:
+    def decorate(function: Any) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # no folder can be written to: compiled anew in each process
+            return numba.njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+exact = _compiled()
+quick = _compiled(fastmath={"reassoc", "nsz", "contract"})
 
 
 class Bounds(NamedTuple):
@@ -82,6 +96,14 @@ def decode(codes, table, target):
     """Floats of 8 and 16 bits through the table of their values."""
     for i in range(codes.size):
         target[i] = table[codes[i]]
+
+
+@exact
+def copy_columns(source, target):
+    """Copy a matrix whose columns lie in memory one after the other, reading it in that order."""
+    for j in range(source.shape[1]):
+        for i in range(source.shape[0]):
+            target[i, j] = source[i, j]
 
 
 @exact

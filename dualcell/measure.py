@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dualcell.coded import HostArray
+from dualcell.coded import HostArray, dtype_of
 from dualcell.plain_pass import plain_pass
 from dualcell.stats import Stats
 from dualcell.tolerance import Tolerance
 
-# elements; below, NumPy is done before the compiler's loops would be loaded (0.5 s, once a process)
+# Elements of one pair of dtypes that a process has met before it loads the compiled loops:
+# NumPy takes about 0.1 us for each, loading from numba's cache 0.4 s (compiling 5 s, once a machine).
 COMPILED_FROM = 4_000_000
+SMALL = 20_000  # elements below which NumPy is as fast and starts no threads
+
+_met: dict[object, int] = {}
 
 _LARGEST = 1e30  # tolerances above it would overflow float32
 
@@ -36,7 +40,7 @@ def measure(
         raise ValueError(f"measure needs one shape, got {left.shape} and {right.shape}.")
     if left.size == 0:
         return Stats(total=0)
-    if left.size < COMPILED_FROM or max(tolerance.rtol, tolerance.atol) > _LARGEST:
+    if not _is_much(left, right) or max(tolerance.rtol, tolerance.atol) > _LARGEST:
         figures = plain_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference)
         return figures.stats(left, right)
     from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
@@ -44,3 +48,10 @@ def measure(
     plan = plan_for(left, right)
     one_pass = plain_pass if plan is None else compiled_pass
     return one_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference).stats(left, right)
+
+
+def _is_much(left: HostArray, right: HostArray) -> bool:
+    """Whether the compiled loops are worth their start for arrays of these dtypes."""
+    dtypes = dtype_of(left), dtype_of(right)
+    _met[dtypes] = _met.get(dtypes, 0) + left.size
+    return left.size >= SMALL and _met[dtypes] >= COMPILED_FROM

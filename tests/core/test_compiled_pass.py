@@ -142,6 +142,14 @@ def test_one_wrong_element_is_found_wherever_it_is(dtype, at):
     assert sum(found.histogram) == 50_000
 
 
+def test_a_tie_in_float32_is_settled_in_float64():
+    left, right = np.ones((2, 40_000), np.float32)
+    left[0], right[0] = 0, 1e-3  # the largest relative error from now on
+    right[5], right[20_000] = -(2.0**-26), -(2.0**-25)  # both 1 away, in float32
+    found = compiled_pass.compiled_pass(left, right, EXACT).stats(left, right)
+    assert (found.worst_index, found.max_abs) == ((20_000,), 1 + 2.0**-25)
+
+
 def test_coded_floats_agree_with_their_values():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     generator = np.random.default_rng(2)
@@ -166,6 +174,7 @@ def test_coded_floats_agree_with_their_values():
 )
 def test_rare_dtypes_take_the_plain_pass(dtypes, monkeypatch):
     monkeypatch.setattr(measure, "COMPILED_FROM", 1)
+    monkeypatch.setattr(measure, "SMALL", 1)
     left, right = np.ones(3, dtypes[0]), np.array([1, 2, 1], dtypes[1])
     assert plan_for(left, right) is None
     assert measure.measure(left, right, EXACT).mismatched == 1
@@ -175,17 +184,25 @@ def test_rare_dtypes_take_the_plain_pass(dtypes, monkeypatch):
 
 def test_huge_tolerances_take_the_plain_pass(monkeypatch):
     monkeypatch.setattr(measure, "COMPILED_FROM", 1)
+    monkeypatch.setattr(measure, "SMALL", 1)
     monkeypatch.setattr(compiled_pass, "compiled_pass", None)
     left = np.zeros(3, np.float32)
     assert measure.measure(left, left + 1, Tolerance(1e31, 0.0)).mismatched == 3
 
 
-def test_measure_compiles_for_large_arrays_only(monkeypatch):
-    monkeypatch.setattr(measure, "COMPILED_FROM", 10)
+def test_measure_compiles_once_it_has_met_enough_of_a_dtype(monkeypatch):
+    monkeypatch.setattr(measure, "COMPILED_FROM", 30)
+    monkeypatch.setattr(measure, "SMALL", 10)
+    monkeypatch.setattr(measure, "_met", {})
+    used = []
+    monkeypatch.setattr(
+        measure, "plain_pass", lambda *args, **how: used.append("plain") or plain_pass.plain_pass(*args, **how)
+    )
     left = np.arange(10.0)
-    assert measure.measure(left, left[::-1], EXACT).max_abs == 9.0
-    monkeypatch.setattr(compiled_pass, "compiled_pass", None)
-    assert measure.measure(left[:9], left[8::-1], EXACT).max_abs == 8.0
+    for size in (10, 10, 9, 10, 9):
+        assert measure.measure(left[:size], left[:size], EXACT).identical
+    measure.measure(left.astype("f4"), left.astype("f4"), EXACT)
+    assert used == ["plain"] * 5  # all but the fourth
 
 
 # --- the histogram ---
