@@ -10,7 +10,7 @@ as `scratch[0, :n]`, never indexed in two dimensions.
 """
 
 # numba infers the types from the calls: annotations would say Any everywhere
-# pyright: reportMissingParameterType=false, reportUnusedFunction=false, reportCallIssue=false
+# pyright: reportMissingParameterType=false, reportUnusedFunction=false, reportCallIssue=false, reportUnusedVariable=false
 
 from __future__ import annotations
 
