@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dualcell.captures import Captured
+from dualcell.coded import HostArray
 from dualcell.frameworks.registry import array_adapter
+from dualcell.measure import measure
 from dualcell.options import Options
 from dualcell.pairs import Pair
-from dualcell.stats import Array, Stats, measure
+from dualcell.stats import Stats
 from dualcell.tolerance import Tolerance
 
 Verdict = Literal["equal", "close", "differs", "shape", "dtype", "missing", "unsupported"]
@@ -100,12 +102,13 @@ def _note(verdict: Verdict, passed: bool, stats: Stats) -> str:
     return ""
 
 
-def host(leaf: Captured) -> Array:
+def host(leaf: Captured) -> HostArray:
     """A captured leaf's values on the host, in a dtype that holds them exactly."""
     adapter = array_adapter(leaf.value)
     if adapter is None:
         raise TypeError(f"no adapter reads a {type(leaf.value).__name__}")
-    return adapter.to_numpy(leaf.value)
+    to_host = getattr(adapter, "to_host", adapter.to_numpy)  # an optional verb
+    return to_host(leaf.value)
 
 
 def _sided(side: str, reason: str) -> str:

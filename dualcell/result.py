@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dualcell.coded import Array
 from dualcell.comparison import Comparison, host
 from dualcell.errors import DualMismatch, did_you_mean
+from dualcell.plain_pass import absolute_error
 from dualcell.render.html import render_html
 from dualcell.render.json import render_json
 from dualcell.render.text import render_text
 from dualcell.report import COLUMNS, Report, Row
-from dualcell.stats import Array, absolute_error
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dualcell.coded import Coded, HostArray, coded
 from dualcell.options import Options
 
 
@@ -54,7 +55,11 @@ class ArrayAdapter(Protocol):
         ...
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        """The values on the host, in a dtype that holds them exactly (float32 for bfloat16)."""
+        """The values on the host, in a dtype that holds them exactly (float32 for bfloat16).
+
+        An adapter may have one verb more, `to_host`, that gives the same values but
+        leaves bfloat16 and float8 as they are, in `dualcell.coded.Coded`: no wider copy.
+        """
         ...
 
 
@@ -104,6 +109,9 @@ class HostArrays:
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(self.array(value))
 
+    def to_host(self, value: Any) -> HostArray:
+        return as_host(self.array(value))
+
 
 def why_not_numeric(array: NDArray[Any]) -> str:
     """Empty for a numeric or boolean array, else why it cannot be compared."""
@@ -131,3 +139,13 @@ def widen(array: NDArray[Any]) -> NDArray[Any]:
     if not is_extension(array.dtype):
         return array.astype(array.dtype.newbyteorder("="), copy=False)
     return array.astype(np.int8 if "int" in array.dtype.name else np.float32)
+
+
+def as_host(array: NDArray[Any]) -> HostArray:
+    """Floats of ml_dtypes by their codes, a view; other arrays as `widen` has them."""
+    return coded(array) if is_extension(array.dtype) and "int" not in array.dtype.name else widen(array)
+
+
+def plain_array(array: HostArray) -> NDArray[Any]:
+    """The values as an array; coded ones in a new float32 array."""
+    return array.table[array.codes] if isinstance(array, Coded) else array

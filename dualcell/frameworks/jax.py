@@ -13,7 +13,8 @@ import numpy as np
 from jax.core import Tracer
 from numpy.typing import NDArray
 
-from dualcell.frameworks.base import ArrayFacts, widen
+from dualcell.coded import HostArray
+from dualcell.frameworks.base import ArrayFacts, as_host, widen
 from dualcell.frameworks.numpy import host_seed
 from dualcell.options import Options
 
@@ -54,6 +55,9 @@ class JaxArrays:
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(np.asarray(value))
+
+    def to_host(self, value: Any) -> HostArray:
+        return as_host(np.asarray(value))
 
 
 def _primal(value: Any) -> Any:

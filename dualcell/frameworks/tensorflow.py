@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dualcell.frameworks.base import ArrayFacts, widen
+from dualcell.coded import HostArray
+from dualcell.frameworks.base import ArrayFacts, as_host, widen
 from dualcell.frameworks.numpy import host_seed
 from dualcell.options import Options
 
@@ -55,6 +56,9 @@ class TensorflowArrays:
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(value.numpy())
+
+    def to_host(self, value: Any) -> HostArray:
+        return as_host(value.numpy())
 
 
 def _device(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor, is_gradtrackingtensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
-from dualcell.frameworks.base import ArrayFacts
+from dualcell.coded import Coded, HostArray
+from dualcell.frameworks.base import ArrayFacts, plain_array
 from dualcell.frameworks.numpy import host_seed
 from dualcell.options import DTYPES, Options
 
-# no NumPy dtype: read through a wider one that holds every value
-_WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+# no NumPy dtype: read through a wider one that holds every value, or by the codes
+_WIDER = {torch.complex32: torch.complex64}
+_CODES = {1: torch.uint8, 2: torch.uint16}
 _NUMPY = {
     torch.bool, torch.int8, torch.int16, torch.int32, torch.int64,
     torch.uint8, torch.uint16, torch.uint32, torch.uint64,
@@ -52,7 +55,7 @@ class TorchArrays:
             return f"a quantized tensor ({_name(value.dtype)}); pass .dequantize() or .int_repr()"
         if getattr(type(value), "__torch_dispatch__") is not _PLAIN:  # noqa: B009 - hidden from type checkers
             return f"a {type(value).__name__}, which stands for other tensors; pass {_way_out(value)}"
-        if value.dtype not in _NUMPY and value.dtype not in _WIDER and not _is_float8(value.dtype):
+        if value.dtype not in {*_NUMPY, *_WIDER, torch.bfloat16} and not _is_float8(value.dtype):
             return f"dtype {_name(value.dtype)} cannot be read as numbers"
         return ""
 
@@ -67,11 +70,15 @@ class TorchArrays:
             return _unwrapped(value).detach().clone()
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
+        return plain_array(self.to_host(value))
+
+    def to_host(self, value: Any) -> HostArray:
         with temporarily_clear_interpreter_stack():
             value = _unwrapped(value).detach().cpu().resolve_conj().resolve_neg()
-            if value.dtype in _WIDER or _is_float8(value.dtype):
-                value = value.to(_WIDER.get(value.dtype, torch.float32))
-            return value.numpy()
+            if value.dtype == torch.bfloat16 or _is_float8(value.dtype):
+                codes = value.view(_CODES[value.dtype.itemsize]).numpy()
+                return Coded(codes, _table(value.dtype), _name(value.dtype))
+            return value.to(_WIDER.get(value.dtype, value.dtype)).numpy()
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -80,6 +87,13 @@ def _name(dtype: torch.dtype) -> str:
 
 def _is_float8(dtype: torch.dtype) -> bool:
     return _name(dtype).startswith("float8_")
+
+
+@cache
+def _table(dtype: torch.dtype) -> NDArray[Any]:
+    """The float32 value of each code of an 8- or 16-bit dtype."""
+    codes = torch.arange(1 << (8 * dtype.itemsize), dtype=torch.int32, device="cpu")
+    return codes.to(_CODES[dtype.itemsize]).view(dtype).to(torch.float32).numpy()
 
 
 def _unwrapped(value: Any) -> Any:

@@ -1,0 +1,263 @@
+"""Two large host arrays of one shape -> `Figures`, by compiled loops on every core.
+
+The arrays are cut into ranges of consecutive elements. Where a range lies in memory as
+the loops want it, they read it in place; else (strides, other dtypes) it is copied into
+a small buffer first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dualcell import loops, walks
+from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of
+from dualcell.stats import EDGES, Figures
+from dualcell.tolerance import Tolerance
+
+BLOCK = 16_384  # elements; with its scratch a block stays in the second-level cache
+SLAB = 131_072  # elements a buffer holds: 2 MB for two sides of float64
+THREADS = 16  # at most; memory is the limit long before
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How two dtypes are walked.
+
+    Attributes:
+        walk: the compiled walk.
+        dtype: what both sides are cast to on the way; None if they are read as they are.
+        quick: the type `T` of the quick loops.
+        short: see `loops.Bounds`.
+    """
+
+    walk: Any
+    dtype: np.dtype[Any] | None
+    quick: type[np.floating[Any]]
+    short: int = 0
+
+
+def plan_for(left: HostArray, right: HostArray) -> _Plan | None:
+    """The compiled walk for two arrays, or None: the plain pass takes the rarer dtypes."""
+    dtypes = dtype_of(left), dtype_of(right)
+    if _is_short(left) and _is_short(right):
+        return _Plan(walks.walk_coded, None, np.float32, 1)
+    kinds = {dtype.kind for dtype in dtypes}
+    wide = np.result_type(*dtypes)
+    if kinds == {"f"} and wide == np.float32:
+        return _Plan(walks.walk_real, np.dtype(np.float32), np.float32)
+    if wide == np.complex64 and kinds == {"c"}:
+        return _Plan(walks.walk_complex, np.dtype(np.complex64), np.float64, -1)
+    long = any(dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes)
+    if long and kinds <= set("biu") and wide.kind in "iu":
+        return _Plan(walks.walk_integer, wide, np.float64)
+    if not long and kinds <= set("biuf") and max(dtype.itemsize for dtype in dtypes) <= 8:
+        return _Plan(walks.walk_real, np.dtype(np.float64), np.float64)
+    return None
+
+
+def _is_short(array: HostArray) -> bool:
+    return isinstance(array, Coded) or array.dtype == np.float16
+
+
+def compiled_pass(
+    left: HostArray, right: HostArray, tolerance: Tolerance, *, equal_nan: bool = False, reference: str = "left"
+) -> Figures:
+    """The figures of two arrays of one shape, not empty; `plan_for` must know their dtypes.
+
+    Args:
+        left: array of any shape and strides.
+        right: array of the same shape; its dtype may differ.
+        tolerance: what counts as close.
+        equal_nan: NaN in the same place counts as equal.
+        reference: `left` or `right`, the side that rtol is relative to.
+    """
+    plan = plan_for(left, right)
+    if plan is None:
+        raise TypeError(f"no compiled loops for {dtype_of(left)} and {dtype_of(right)}")
+    work = _Work(left, right, plan, tolerance, equal_nan, reference == "right")
+    pieces = _pieces(left.shape, work.in_place, _threads())
+    if len(pieces) == 1:
+        return work.measure(pieces[0])
+    with ThreadPoolExecutor(len(pieces)) as pool:
+        parts = list(pool.map(work.measure, pieces))
+    with np.errstate(invalid="ignore"):  # infinite sums
+        for part in parts[1:]:
+            parts[0].merge(part)
+    return parts[0]
+
+
+def _threads() -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(THREADS, available)
+
+
+# a range of consecutive elements: the index of the first, and how to take it from the arrays
+_Range = tuple[int, Any]
+
+
+def _pieces(shape: tuple[int, ...], in_place: bool, threads: int) -> list[list[_Range]]:
+    """The work of each thread: consecutive ranges, in order."""
+    size = int(np.prod(shape, dtype=np.int64))
+    if in_place:
+        step = -(-size // threads // BLOCK) * BLOCK or BLOCK
+        return [[(start, slice(start, min(start + step, size)))] for start in range(0, size, step)]
+    ranges = list(_slabs(shape))
+    step = -(-len(ranges) // threads)
+    return [ranges[start : start + step] for start in range(0, len(ranges), step)]
+
+
+def _slabs(shape: tuple[int, ...]) -> Iterator[_Range]:
+    """Cut an array into ranges of at most `SLAB` elements that lie one after the other in C order."""
+    axis, inner = len(shape) - 1, 1
+    while axis > 0 and inner * shape[axis] <= SLAB:
+        inner *= shape[axis]
+        axis -= 1
+    rows = max(1, SLAB // inner)
+    start = 0
+    for outer in np.ndindex(shape[:axis]):
+        for row in range(0, shape[axis], rows):
+            yield start, (*outer, slice(row, row + rows))
+            start += min(rows, shape[axis] - row) * inner
+
+
+class _Work:
+    """One comparison: what all threads share, read only."""
+
+    def __init__(
+        self, left: HostArray, right: HostArray, plan: _Plan, tolerance: Tolerance, equal_nan: bool, by_right: bool
+    ) -> None:
+        self.plan = plan
+        self.sides = tuple(
+            coded(side) if plan.dtype is None and isinstance(side, np.ndarray) else side for side in (left, right)
+        )
+        self.same_dtype = dtype_of(left) == dtype_of(right) and _name(left) == _name(right)
+        self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
+        self.bounds = _bounds(tolerance, plan)
+        self.edges = _edges(plan.quick)
+        arrays = [codes_of(side) for side in self.sides]
+        if plan.dtype is not None and not any(isinstance(side, Coded) for side in self.sides):
+            self.in_place = all(array.flags.c_contiguous and array.dtype == plan.dtype for array in arrays)
+        else:
+            self.in_place = plan.dtype is None and all(array.flags.c_contiguous for array in arrays)
+
+    def measure(self, ranges: list[_Range]) -> Figures:
+        """Walk over consecutive ranges, on the calling thread."""
+        running = walks.Running(
+            np.zeros(walks.FLOATS), np.zeros(walks.INTEGERS, np.int64), np.zeros(1, np.uint64),
+            np.zeros(len(EDGES) + 3, np.int64), self.edges,
+        )  # fmt: skip
+        running.integers[[walks.WORST, walks.PEAK]] = ranges[0][0]
+        total = 0
+        buffers = [_Buffer(side, self.plan.dtype) for side in self.sides]
+        for start, where in ranges:
+            left, right = (self._taken(where, *pair) for pair in zip(self.sides, buffers, strict=True))
+            tables = [side.table for side in self.sides if isinstance(side, Coded)] if self.plan.dtype is None else []
+            self.plan.walk(start, left, right, *tables, self.rules, self.bounds, BLOCK, running)
+            total += left.size
+        return self._figures(total, running)
+
+    def _taken(self, where: Any, side: HostArray, buffer: _Buffer) -> Array:
+        return _unlocked(codes_of(side).reshape(-1)[where]) if self.in_place else buffer.filled(where)
+
+    def _figures(self, total: int, running: walks.Running) -> Figures:
+        floats, integers = running.floats.tolist(), running.integers.tolist()
+        counting = all(dtype_of(side).kind in "biu" for side in self.sides)
+        max_abs, worst = floats[walks.MAX_ABS], integers[walks.WORST]
+        if self.plan.walk is walks.walk_integer:
+            max_abs, worst = int(running.peak[0]), integers[walks.PEAK]
+        return Figures(
+            total=total,
+            mismatched=integers[walks.MISMATCHED],
+            max_abs=int(max_abs) if counting else max_abs,
+            max_rel=floats[walks.MAX_REL],
+            worst=worst,
+            left_nan=integers[walks.LEFT_NAN],
+            right_nan=integers[walks.RIGHT_NAN],
+            left_inf=integers[walks.LEFT_INF],
+            right_inf=integers[walks.RIGHT_INF],
+            nonfinite_disagree=integers[walks.DISAGREE],
+            identical=self.same_dtype and not integers[walks.UNEQUAL],
+            needed_atol=floats[walks.NEED_ATOL],
+            needed_rtol=floats[walks.NEED_RTOL],
+            sums=running.floats[walks.FIRST_SUM :],
+            histogram=running.bins,
+        )
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Memory by its address, and the array that keeps it."""
+
+    __array_interface__: dict[str, Any]
+    owner: Array
+
+
+def _unlocked(array: Array) -> Array:
+    """A view that says it is writable: numba compiles read-only arrays apart. Nothing writes to it."""
+    interface = array.__array_interface__
+    return np.asarray(_Memory({**interface, "data": (interface["data"][0], False)}, array))
+
+
+class _Buffer:
+    """A place for one side's ranges, one after the other."""
+
+    def __init__(self, side: HostArray, dtype: np.dtype[Any] | None) -> None:
+        self._side = side
+        self._codes = codes_of(side)
+        self._dtype = dtype or self._codes.dtype
+        self._space: Array | None = None
+
+    def filled(self, where: Any) -> Array:
+        """A range's elements, in the buffer; the next range takes their place."""
+        if self._space is None:
+            self._space = np.empty(SLAB, self._dtype)
+        part = self._codes[where]
+        target = self._space[: part.size]
+        values = self._side.table[part] if isinstance(self._side, Coded) and self._dtype.kind == "f" else part
+        if values.ndim == 2 and values.dtype != np.float16 and abs(values.strides[0]) < abs(values.strides[1]):
+            loops.copy_columns(_unlocked(values), target.reshape(part.shape))
+            return target
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            np.copyto(target.reshape(part.shape), values, casting="unsafe")
+        return target
+
+
+def _name(side: HostArray) -> str:
+    return side.name if isinstance(side, Coded) else side.dtype.name
+
+
+def _edges(quick: type[np.floating[Any]]) -> Array:
+    """Where a |d| in `quick` must lie to be at an edge or above once rounded to float32."""
+    edges = np.array(EDGES, np.float32)
+    if quick is np.float32:
+        return np.append(edges, np.float32(np.inf))
+    below = np.nextafter(edges, np.float32(0)).astype(np.float64)
+    middle = (below + edges) / 2
+    up = np.nextafter(middle, np.inf)
+    return np.append(np.where(middle.astype(np.float32) >= edges, middle, up), np.inf)
+
+
+def _bounds(tolerance: Tolerance, plan: _Plan) -> loops.Bounds:
+    """The tolerance with slack: 8 roundings of float32, 32 of float64 (a complex size takes more)."""
+    number = plan.quick
+    single = number is np.float32
+    slack, tiny = (2.0**-21, 1e-37) if single else (2.0**-48, 1e-300)
+    smallest = tiny * 1e7  # a tolerance below it would be rounded by too much
+    low, high = number(tolerance.atol), number(tolerance.atol)
+    return loops.Bounds(
+        up=number(1 + slack),
+        down=number(1 - slack),
+        rtol_low=number(tolerance.rtol * (1 - slack) if tolerance.rtol > smallest else 0),
+        rtol_high=number(max(tolerance.rtol * (1 + slack), smallest)),
+        atol_low=low if float(low) <= tolerance.atol else np.nextafter(low, number(0)),
+        atol_high=high if float(high) >= tolerance.atol else np.nextafter(high, number(np.inf)),
+        tiny=number(tiny),
+        least=np.nextafter(number(0), number(1)),
+        short=number(plan.short),
+    )

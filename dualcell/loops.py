@@ -1,0 +1,363 @@
+"""Compiled loops (numba) over one block: each does one thing, so that it uses vector instructions.
+
+"Quick" loops work in the type of the tensors, `T` (float32 or float64), and give bounds;
+"exact" ones give the figures of float64 arithmetic. `walks.py` says when which is needed.
+
+Lessons that keep them fast: `error_model="numpy"` (no branch on a division by zero); a
+maximum of floats is the maximum of their bits as integers (a float maximum is no vector
+loop unless NaN is ruled out; as bits NaN comes out on top); rows of scratch are passed
+as `scratch[0, :n]`, never indexed in two dimensions.
+"""
+
+# numba infers the types from the calls: annotations would say Any everywhere
+# pyright: reportMissingParameterType=false, reportUnusedFunction=false, reportCallIssue=false, reportUnusedVariable=false
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic, overload
+
+# slots of `Sums`
+ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
+
+EDGES_AT_ONCE = 6  # of the histogram; `look` and `count_above` have them written out
+COUNTS = EDGES_AT_ONCE + 1
+
+
+# Sums may be reordered and bounds have slack; nothing else may be rounded differently.
+#
+# numba keeps what it compiled beside the source or in the user's cache folder. It looks
+# at the file of each function alone: after a change here, touch `walks.py`.
+def _compiled(**options: Any) -> Any:
+    def decorate(function: Any) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # no folder can be written to: compiled anew in each process
+            return numba.njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+exact = _compiled()
+quick = _compiled(fastmath={"reassoc", "nsz", "contract"})
+
+
+class Bounds(NamedTuple):
+    """The tolerance with slack for the rounding of the quick loops; every number is a `T`.
+
+    `rtol_low <= rtol <= rtol_high` and so on. Below `tiny` a rounding error is not
+    relative any more; `least` is the smallest number above 0; `short` is above 0 if the
+    numbers have so few bits (11) that unequal quotients differ in float32 too, and below
+    0 if the differences are only near (complex).
+    """
+
+    up: Any
+    down: Any
+    rtol_low: Any
+    rtol_high: Any
+    atol_low: Any
+    atol_high: Any
+    tiny: Any
+    least: Any
+    short: Any
+
+
+@intrinsic
+def bits_of(context, number):
+    """The bits of a float, as a signed integer; stays in a register."""
+    whole = types.int32 if number == types.float32 else types.int64
+
+    def generate(target, builder, signature, arguments):
+        return builder.bitcast(arguments[0], target.get_value_type(whole))
+
+    return whole(number), generate
+
+
+@intrinsic
+def float_of(context, bits):
+    """The float with these bits."""
+    number = types.float32 if bits == types.int32 else types.float64
+
+    def generate(target, builder, signature, arguments):
+        return builder.bitcast(arguments[0], target.get_value_type(number))
+
+    return number(bits), generate
+
+
+# --- reading ---
+
+
+@exact
+def decode(codes, table, target):
+    """Floats of 8 and 16 bits through the table of their values."""
+    for i in range(codes.size):
+        target[i] = table[codes[i]]
+
+
+@exact
+def copy_columns(source, target):
+    """Copy a matrix whose columns lie in memory one after the other, reading it in that order."""
+    for j in range(source.shape[1]):
+        for i in range(source.shape[0]):
+            target[i, j] = source[i, j]
+
+
+@exact
+def signs_differ(left, right):
+    """Whether equal numbers differ in their bits: +0 and -0."""
+    found = bits_of(left[0]) ^ bits_of(left[0])
+    for i in range(left.size):
+        found |= bits_of(left[i]) ^ bits_of(right[i])
+    return found != 0
+
+
+# --- quick ---
+
+
+@quick
+def look(left, right, size, bounds, steepest, edges, at, sums, counts):
+    """Everything that most blocks are asked for, in one loop that keeps pace with memory.
+
+    Sets the five sums, and in `counts` how many |d| reach each of `EDGES_AT_ONCE` falling
+    edges, from the one at `at` on; last, how many are above 0.
+
+    Returns:
+        The largest |d|, the largest |d| - rtol * size, and the largest |d| - steepest * size;
+        the latter two are bounds from above.
+    """
+    zero, one = sums.dtype.type(0), sums.dtype.type(1)  # counts are floats too: narrow and exact
+    top = over = steep = bits_of(zero)
+    up, low, tiny = bounds.up, bounds.rtol_low, bounds.tiny
+    e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
+    e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
+    s0 = s1 = s2 = s3 = s4 = zero
+    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
+    for i in range(left.size):
+        x, y, z = left[i], right[i], abs(size[i])
+        d = abs(x - y)
+        s0 += d
+        s1 += d * d
+        s2 += x * y
+        s3 += x * x
+        s4 += y * y
+        upper = d * up + (d if d < tiny else tiny)
+        top = max(top, bits_of(d))
+        over = max(over, bits_of(upper - low * z))
+        steep = max(steep, bits_of(upper - steepest * z))
+        c0 += one if d >= e0 else zero
+        c1 += one if d >= e1 else zero
+        c2 += one if d >= e2 else zero
+        c3 += one if d >= e3 else zero
+        c4 += one if d >= e4 else zero
+        c5 += one if d >= e5 else zero
+        c6 += one if d > zero else zero
+    sums[ABS], sums[SQUARE], sums[DOT], sums[LEFT], sums[RIGHT] = s0, s1, s2, s3, s4
+    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
+    return float_of(top), float_of(over), float_of(steep)
+
+
+@quick
+def differences(left, right, difference):
+    """Write |left - right|."""
+    for i in range(difference.size):
+        difference[i] = abs(left[i] - right[i])
+
+
+@quick
+def top_ratio(difference, size, bounds):
+    """The largest |d| / size."""
+    top, least = bits_of(difference.dtype.type(0)), bounds.least
+    for i in range(difference.size):
+        d, z = difference[i], abs(size[i])
+        top = max(top, bits_of(d / (z if z > least else least)))
+    return float_of(top)
+
+
+@quick
+def top_excess(difference, size, bounds):
+    """The largest (|d| - atol) / size, a bound from above."""
+    top = bits_of(difference.dtype.type(0))
+    up, low, tiny, least = bounds.up, bounds.atol_low, bounds.tiny, bounds.least
+    for i in range(difference.size):
+        d, z = difference[i], abs(size[i])
+        top = max(top, bits_of((d * up - low + (d if d < tiny else tiny)) / (z if z > least else least)))
+    return float_of(top)
+
+
+@quick
+def count_mismatches(difference, size, bounds):
+    """How many elements may be outside the tolerance, and how many surely are."""
+    zero, one = difference.dtype.type(0), difference.dtype.type(1)  # counts in T: narrow and exact
+    inside = surely = zero
+    up, low, tiny = bounds.up, bounds.rtol_low, bounds.tiny
+    down, high = bounds.down, bounds.rtol_high
+    for i in range(difference.size):
+        d, z = difference[i], abs(size[i])
+        least = d if d < tiny else tiny
+        inside += one if d * up - low * z + least <= bounds.atol_low else zero
+        surely += one if d * down - high * z - least > bounds.atol_high else zero
+    return difference.size - np.int64(inside), np.int64(surely)
+
+
+@quick
+def count_nonfinite(left, right, counts):
+    """Count NaN and Inf per side, where both are NaN, where infinities agree, and all of them."""
+    zero, one = left.dtype.type(0), left.dtype.type(1)
+    infinity = left.dtype.type(np.inf)
+    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        c0 += one if x != x else zero
+        c1 += one if y != y else zero
+        c2 += one if abs(x) == infinity else zero
+        c3 += one if abs(y) == infinity else zero
+        c4 += one if (x != x) & (y != y) else zero
+        c5 += one if (x == y) & (abs(x) == infinity) else zero
+        c6 += one if not ((abs(x) < infinity) & (abs(y) < infinity)) else zero
+    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
+
+
+@exact
+def blank_nonfinite(left, right, left_target, right_target):
+    """Copy both sides with 0 wherever one of them is not finite."""
+    zero, infinity = left.dtype.type(0), left.dtype.type(np.inf)
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        finite = (abs(x) < infinity) & (abs(y) < infinity)
+        left_target[i] = x if finite else zero
+        right_target[i] = y if finite else zero
+
+
+@quick
+def count_above(difference, edges, at, counts):
+    """How many |d| reach each of `EDGES_AT_ONCE` falling edges from `at` on; last, how many are above 0."""
+    zero, one = difference.dtype.type(0), difference.dtype.type(1)
+    e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
+    e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
+    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
+    for i in range(difference.size):
+        d = difference[i]
+        c0 += one if d >= e0 else zero
+        c1 += one if d >= e1 else zero
+        c2 += one if d >= e2 else zero
+        c3 += one if d >= e3 else zero
+        c4 += one if d >= e4 else zero
+        c5 += one if d >= e5 else zero
+        c6 += one if d > zero else zero
+    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
+
+
+# --- exact ---
+
+
+def magnitude(number):
+    """The absolute value of a float64 or complex128, rounded as NumPy rounds it."""
+    return abs(number)
+
+
+@overload(magnitude)
+def _(number):
+    if isinstance(number, types.Complex):
+        return lambda number: _hypot(number.real, number.imag)
+    return lambda number: abs(number)
+
+
+# the C library's, as NumPy; numba's own differs in the last place
+_hypot = types.ExternalFunction("hypot", types.float64(types.float64, types.float64))
+
+
+@exact
+def exact_mismatches(left, right, reference, rtol, atol):
+    """How many elements are outside the tolerance."""
+    count = 0
+    for i in range(left.size):
+        d, z = magnitude(left[i] * 1.0 - right[i] * 1.0), magnitude(reference[i] * 1.0)  # 1.0 widens to 64 bits a part
+        allowed = atol + rtol * z
+        count += np.int64(not ((d == 0) | ((d <= allowed) & (d < np.inf))))
+    return count
+
+
+@quick
+def exact_sums(left, right, sums):
+    """The five sums in float64, for numbers whose squares do not fit the type they came in."""
+    s0 = s1 = s2 = s3 = s4 = 0.0
+    for i in range(left.size):
+        x, y = np.float64(left[i]), np.float64(right[i])
+        d = abs(x - y)
+        s0 += d
+        s1 += d * d
+        s2 += x * y
+        s3 += x * x
+        s4 += y * y
+    sums[ABS], sums[SQUARE], sums[DOT], sums[LEFT], sums[RIGHT] = s0, s1, s2, s3, s4
+
+
+@exact
+def needed_atol(d, size, rtol):
+    """The atol one element needs, rounded so that it does pass."""
+    if d == np.inf:
+        return np.inf
+    relative = rtol * size
+    needed = d - relative
+    return np.nextafter(needed, np.inf) if needed + relative < d else needed
+
+
+@exact
+def needed_rtol(d, size, atol):
+    """The rtol one element needs, rounded so that it does pass."""
+    if d == np.inf:
+        return np.inf
+    over = d - atol
+    needed = over / size if over > 0 else 0.0
+    if atol + needed * size < d:
+        return np.nextafter(needed * (1 + 4 * 2.0**-52), np.inf)
+    return needed
+
+
+# --- complex and 64-bit integers: to |d| and size in float64 ---
+
+
+@quick
+def complex_sizes(left, right, difference, size):
+    """Nearly |left - right|, and nearly the size of the left side; from (real, imaginary) in turn."""
+    for i in range(difference.size):
+        x, y = np.float64(left[2 * i]), np.float64(left[2 * i + 1])
+        real, imaginary = x - right[2 * i], y - right[2 * i + 1]
+        difference[i] = np.sqrt(real * real + imaginary * imaginary)
+        size[i] = np.sqrt(x * x + y * y)
+
+
+@quick
+def product_sums(left, right, sums):
+    """The sums of left * right, left**2 and right**2."""
+    s2 = s3 = s4 = 0.0
+    for i in range(left.size):
+        x, y = np.float64(left[i]), np.float64(right[i])
+        s2 += x * y
+        s3 += x * x
+        s4 += y * y
+    sums[DOT], sums[LEFT], sums[RIGHT] = s2, s3, s4
+
+
+@exact
+def integer_differences(left, right, size_of, whole, difference, size):
+    """|left - right| as uint64 and as float64, and the size of the reference; one integer type."""
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        larger, smaller = np.uint64(max(x, y)), np.uint64(min(x, y))
+        whole[i] = larger - smaller
+        difference[i] = np.float64(whole[i])
+        size[i] = abs(np.float64(size_of[i]))
+
+
+@exact
+def top_integer(whole):
+    """The largest element."""
+    top = np.uint64(0)
+    for i in range(whole.size):
+        top = max(top, whole[i])
+    return top

@@ -1,0 +1,412 @@
+"""Compiled walks (numba) over 1-D contiguous arrays, block by block.
+
+All figures but the sums are those of float64 arithmetic, whatever the block size. What
+makes that cheap is a quick look in the tensors' own type: its bounds mostly prove that a
+block can raise no maximum, and how many of its elements are outside the tolerance. Only
+where they prove nothing the block is `settle`d, element by element, in float64.
+
+Rounding is monotone, so |d| and |d| / size in float32 below a rounded maximum are below
+it in float64 too; ties need a second look unless the differences are exact (Sterbenz:
+numbers within a factor of 2).
+"""
+
+# numba infers the types from the calls: annotations would say Any everywhere
+# pyright: reportMissingParameterType=false, reportUnusedFunction=false
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dualcell import loops
+from dualcell.loops import COUNTS, EDGES_AT_ONCE, SUMS, exact
+
+# slots of the running figures
+MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)
+FLOATS = FIRST_SUM + SUMS
+MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, DECADE, INTEGERS = range(11)
+
+
+class Rules(NamedTuple):
+    """What counts as close."""
+
+    rtol: float
+    atol: float
+    equal_nan: bool
+    by_right: bool
+
+
+class Running(NamedTuple):
+    """The figures so far; written in place.
+
+    Attributes:
+        floats: float64, see the slots above.
+        integers: int64, see the slots above.
+        peak: uint64 of one element: the largest difference of integers.
+        bins: int64, the histogram (`stats.EDGES`).
+        edges: where its bins begin, in `T`; rising.
+    """
+
+    floats: Any
+    integers: Any
+    peak: Any
+    bins: Any
+    edges: Any
+
+
+class Quick(NamedTuple):
+    """A block in `T`, and room for what is found in it.
+
+    `left` minus `right` is the difference, `size` that of the reference (of any sign).
+    """
+
+    left: Any
+    right: Any
+    size: Any
+    difference: Any
+    sums: Any
+    counts: Any
+
+
+@exact
+def walk_real(start, left, right, rules, bounds, block, running):
+    """Add two arrays of float32, or two of float64; `start` is the index of their first element."""
+    scratch = np.empty((3, block), left.dtype)
+    for at in range(0, left.size, block):
+        add_real(start + at, left[at : at + block], right[at : at + block], rules, bounds, scratch, running)
+
+
+@exact
+def walk_coded(start, left, right, left_table, right_table, rules, bounds, block, running):
+    """Add floats of 8 or 16 bits, given as unsigned integers, and the float32 tables of their values."""
+    scratch = np.empty((5, block), np.float32)
+    for at in range(0, left.size, block):
+        n = min(block, left.size - at)
+        x, y = scratch[3, :n], scratch[4, :n]
+        loops.decode(left[at : at + n], left_table, x)
+        loops.decode(right[at : at + n], right_table, y)
+        add_real(start + at, x, y, rules, bounds, scratch, running)
+
+
+@exact
+def walk_complex(start, left, right, rules, bounds, block, running):
+    """Add two arrays of complex64."""
+    scratch, sums, blank = np.zeros((4, block)), np.empty(SUMS), np.empty((2, block), left.dtype)
+    for at in range(0, left.size, block):
+        x, y = left[at : at + block], right[at : at + block]
+        n = x.size
+        loops.product_sums(x.view(np.float32), y.view(np.float32), sums)
+        if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
+            complex_aside(start + at, x, y, rules.equal_nan, blank[0, :n], blank[1, :n], running)
+            x, y = blank[0, :n], blank[1, :n]
+            loops.product_sums(x.view(np.float32), y.view(np.float32), sums)
+        one, other = (y, x) if rules.by_right else (x, y)  # the reference first
+        d, z = scratch[0, :n], scratch[1, :n]
+        loops.complex_sizes(one.view(np.float32), other.view(np.float32), d, z)
+        quick = Quick(d, scratch[2, :n], z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        top = judge(start + at, quick, see(quick, bounds, running), one, other, one, rules, bounds, running)
+        if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x.view(np.float32), y.view(np.float32))):
+            running.integers[UNEQUAL] = 1
+        add_sums(quick.sums[: loops.DOT], sums[loops.DOT :], running.floats)
+
+
+@exact
+def walk_integer(start, left, right, rules, bounds, block, running):
+    """Add two arrays of int64, or two of uint64."""
+    scratch, sums, whole = np.zeros((4, block)), np.empty(SUMS), np.empty(block, np.uint64)
+    for at in range(0, left.size, block):
+        x, y = left[at : at + block], right[at : at + block]
+        n = x.size
+        d, none, z, w = scratch[0, :n], scratch[2, :n], scratch[1, :n], whole[:n]
+        loops.integer_differences(x, y, y if rules.by_right else x, w, d, z)
+        loops.product_sums(x, y, sums)
+        quick = Quick(d, none, z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        top = judge(start + at, quick, see(quick, bounds, running), d, none, z, rules, bounds, running)
+        if top >= running.floats[MAX_ABS]:  # in uint64 it may still be larger
+            raise_peak(start + at, w, running)
+        running.integers[UNEQUAL] |= np.int64(top > 0)
+        add_sums(quick.sums[: loops.DOT], sums[loops.DOT :], running.floats)
+
+
+@exact
+def raise_peak(start, whole, running):
+    """Raise the largest difference of integers."""
+    top = loops.top_integer(whole)
+    if top > running.peak[0]:
+        running.peak[0] = top
+        for i in range(whole.size):
+            if whole[i] == top:
+                running.integers[PEAK] = start + i
+                return
+
+
+@exact
+def add_sums(of_differences, of_products, floats):
+    """Add a block's sums."""
+    for i in range(loops.DOT):
+        floats[FIRST_SUM + i] += of_differences[i]
+    for i in range(SUMS - loops.DOT):
+        floats[FIRST_SUM + loops.DOT + i] += of_products[i]
+
+
+@exact
+def add_real(start, left, right, rules, bounds, scratch, running):
+    """Add one block of real floats."""
+    n, x, y = left.size, left, right
+    number = scratch.dtype
+    sums, counts = np.empty(SUMS, number), np.empty(COUNTS, number)
+    quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+    seen = see(quick, bounds, running)
+    if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
+        if real_aside(start, left, right, rules.equal_nan, scratch[1, :n], scratch[2, :n], running):
+            x, y = scratch[1, :n], scratch[2, :n]
+            quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+            seen = see(quick, bounds, running)
+    top = judge(start, quick, seen, x, y, quick.size, rules, bounds, running)
+    if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x, y)):
+        running.integers[UNEQUAL] = 1
+    if sums_are_good(sums, top):
+        add_sums(sums[: loops.DOT], sums[loops.DOT :], running.floats)
+    else:
+        wide = np.empty(SUMS)
+        loops.exact_sums(x, y, wide)
+        add_sums(wide[: loops.DOT], wide[loops.DOT :], running.floats)
+
+
+@exact
+def see(quick, bounds, running):
+    """`loops.look` at a block: largest |d|, bounds for |d| - rtol * size, |d| - steepest * size."""
+    number = quick.sums.dtype.type
+    steepest = number(min(running.floats[MAX_REL], 1e38)) * bounds.down
+    edge = running.integers[DECADE]
+    return loops.look(
+        quick.left, quick.right, quick.size, bounds, steepest, running.edges, edge, quick.sums, quick.counts
+    )
+
+
+@exact
+def sums_are_good(sums, top):
+    """Whether float32 sums neither overflowed nor lost what is too small for float32."""
+    if sums.itemsize == 8:
+        return True
+    low = min(sums[loops.LEFT], sums[loops.RIGHT])
+    high = max(sums[loops.LEFT], sums[loops.RIGHT])
+    return high < 1e30 and low > 1e-30 and (top == 0 or sums[loops.SQUARE] > 1e-30)
+
+
+@exact
+def judge(start, quick, seen, left, right, reference, rules, bounds, running):
+    """Add what a block of finite numbers says about the tolerance, the maxima and the histogram.
+
+    Args:
+        start: the index of its first element.
+        quick: the block in `T`.
+        seen: what `see` saw of it.
+        left: what gives |left - right| exactly, in float64.
+        right: with `left`.
+        reference: what gives the size exactly.
+        rules: what counts as close.
+        bounds: `rules` with slack.
+        running: the figures so far.
+
+    Returns:
+        The largest |d|, in `T`.
+    """
+    floats = running.floats
+    top, over, steep = seen
+    bin_differences(quick, top, running)
+    if top == 0:
+        return top
+    # without rtol the atol that would pass is the largest |d| itself
+    news = top == np.inf or (rules.rtol != 0 and not (over <= floats[NEED_ATOL]))
+    if not (top * bounds.up <= bounds.atol_low):
+        loops.differences(quick.left, quick.right, quick.difference)
+        excess = loops.top_excess(quick.difference, quick.size, bounds)
+        news |= not (max(excess, bounds.tiny) <= floats[NEED_RTOL])
+        if not (over <= bounds.atol_low) or top == np.inf:
+            maybe, surely = loops.count_mismatches(quick.difference, quick.size, bounds)
+            if maybe != surely:
+                surely = loops.exact_mismatches(left, right, reference, rules.rtol, rules.atol)
+            running.integers[MISMATCHED] += surely
+    if news or raises(quick, top, steep, bounds, floats):
+        settle(start, left, right, reference, rules, floats, running.integers)
+    return top
+
+
+@exact
+def raises(quick, top, steep, bounds, floats):
+    """Whether a block may raise the largest |d| or |d| / size."""
+    number = quick.sums.dtype.type
+    most, steepest = number(floats[MAX_ABS]), number(floats[MAX_REL])
+    if bounds.short < 0:
+        top *= bounds.up
+    if top > most:
+        return True
+    if not (steep > 0 or top == most):
+        return False
+    loops.differences(quick.left, quick.right, quick.difference)
+    ratio = loops.top_ratio(quick.difference, quick.size, bounds)
+    wide = quick.sums.itemsize == 8 and bounds.short >= 0
+    exact_differences = wide or (ratio <= 0.5 and bounds.short >= 0)
+    if top == most and not exact_differences:
+        return True
+    ratio = max(ratio if exact_differences else ratio * bounds.up, bounds.tiny)
+    same = ratio == steepest and exact_differences and (wide or bounds.short > 0)
+    return not (ratio < steepest or same or floats[MAX_REL] == np.inf)
+
+
+@exact
+def settle(start, left, right, reference, rules, floats, integers):
+    """Raise the maxima by the elements that do, in float64."""
+    rtol, atol = rules.rtol, rules.atol
+    most, steepest, need_atol, need_rtol = floats[MAX_ABS], floats[MAX_REL], floats[NEED_ATOL], floats[NEED_RTOL]
+    for i in range(left.size):
+        d, z = loops.magnitude(left[i] * 1.0 - right[i] * 1.0), loops.magnitude(reference[i] * 1.0)
+        # divisions only where their results may matter
+        steeper = d * (1 + 1e-14) + 1e-300 >= steepest * z
+        beyond = (d - atol) * (1 + 1e-14) + 1e-300 >= need_rtol * z
+        if (d > 0) & ((d > most) | steeper | (d - rtol * z >= need_atol) | (beyond & (d > atol))):
+            if d > most:
+                most, integers[WORST] = d, start + i
+            steepest = max(steepest, d / z)
+            need_atol = max(need_atol, loops.needed_atol(d, z, rtol))
+            need_rtol = max(need_rtol, loops.needed_rtol(d, z, atol))
+    floats[MAX_ABS], floats[MAX_REL], floats[NEED_ATOL], floats[NEED_RTOL] = most, steepest, need_atol, need_rtol
+
+
+@exact
+def bin_differences(quick, top, running):
+    """Add a block to the histogram.
+
+    `loops.look` has counted from the decade of an earlier block down; where that does not
+    reach all differences, they are counted anew.
+    """
+    bins, counts = running.bins, quick.counts
+    at = running.integers[DECADE]
+    if at + 1 < running.edges.size and top >= running.edges[at + 1]:
+        at = np.searchsorted(running.edges, top, side="right") - 1
+        running.integers[DECADE] = at
+        loops.differences(quick.left, quick.right, quick.difference)
+        loops.count_above(quick.difference, running.edges, at, counts)
+    above = 0
+    while True:
+        for k in range(min(EDGES_AT_ONCE, at + 1)):
+            reached = np.int64(counts[k])
+            bins[2 + at - k] += reached - above
+            above = reached
+        at -= EDGES_AT_ONCE
+        if at < 0 or above == np.int64(counts[EDGES_AT_ONCE]):
+            break
+        loops.differences(quick.left, quick.right, quick.difference)
+        loops.count_above(quick.difference, running.edges, at, counts)
+    nonzero = np.int64(counts[EDGES_AT_ONCE])
+    bins[1] += nonzero - above
+    bins[0] += quick.left.size - nonzero
+
+
+# --- NaN and Inf ---
+
+
+@exact
+def real_aside(start, left, right, equal_nan, left_target, right_target, running):
+    """Count the elements that are not finite; copy the others, with 0 in their place.
+
+    Returns:
+        Whether there were any.
+    """
+    counts = np.empty(7, left.dtype)
+    loops.count_nonfinite(left, right, counts)
+    left_nan, right_nan, both_nan = np.int64(counts[0]), np.int64(counts[1]), np.int64(counts[4])
+    total = np.int64(counts[6])
+    if total == 0:
+        return False
+    loops.blank_nonfinite(left, right, left_target, right_target)
+    disagree = total - both_nan - np.int64(counts[5])
+    integers = running.integers
+    integers[LEFT_NAN] += left_nan
+    integers[RIGHT_NAN] += right_nan
+    integers[LEFT_INF] += np.int64(counts[2])
+    integers[RIGHT_INF] += np.int64(counts[3])
+    integers[DISAGREE] += disagree
+    unequal_nan = 0 if equal_nan else both_nan
+    nan_differences = left_nan + right_nan - 2 * both_nan + unequal_nan
+    note_unlike(disagree + unequal_nan, nan_differences, running)
+    if nan_differences and not np.isnan(running.floats[MAX_ABS]):
+        running.floats[MAX_ABS] = np.nan
+        integers[WORST] = start + first_unlike(left, right, equal_nan, True)
+    elif disagree and running.floats[MAX_ABS] < np.inf:
+        running.floats[MAX_ABS] = np.inf
+        integers[WORST] = start + first_unlike(left, right, equal_nan, False)
+    return True
+
+
+@exact
+def note_unlike(unlike, nan_differences, running):
+    """Elements that are not finite and not the same: no tolerance passes them."""
+    floats = running.floats
+    floats[FIRST_SUM + loops.LEFT] += np.nan  # no cosine
+    if unlike:
+        running.integers[MISMATCHED] += unlike
+        running.integers[UNEQUAL] = 1
+        floats[MAX_REL] = floats[NEED_ATOL] = floats[NEED_RTOL] = np.inf
+        floats[FIRST_SUM + loops.ABS] += np.nan if nan_differences else np.inf
+        floats[FIRST_SUM + loops.SQUARE] += np.nan if nan_differences else np.inf
+        running.bins[0] -= unlike  # where 0 stands in their place
+        running.bins[-1] += unlike
+
+
+@exact
+def first_unlike(left, right, equal_nan, nan):
+    """The first element whose difference is NaN; or the first whose difference is infinite."""
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        both = np.isnan(x) and np.isnan(y)
+        if nan and (np.isnan(x) or np.isnan(y)) and not (both and equal_nan):
+            return i
+        if not nan and np.isinf(x - y):
+            return i
+    return -1
+
+
+@exact
+def same_part(x, y, equal_nan):
+    """Equal, or NaN on both sides if that counts."""
+    return x == y or (equal_nan and np.isnan(x) and np.isnan(y))
+
+
+@exact
+def complex_aside(start, left, right, equal_nan, left_target, right_target, running):
+    """`real_aside` for complex numbers, of which both parts must agree."""
+    integers, floats = running.integers, running.floats
+    unlike = nan_differences = 0
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        left_target[i], right_target[i] = x, y
+        if np.isfinite(x.real) and np.isfinite(x.imag) and np.isfinite(y.real) and np.isfinite(y.imag):
+            continue
+        left_target[i] = right_target[i] = 0
+        x_nan, y_nan = np.isnan(x.real) or np.isnan(x.imag), np.isnan(y.real) or np.isnan(y.imag)
+        integers[LEFT_NAN] += x_nan
+        integers[RIGHT_NAN] += y_nan
+        integers[LEFT_INF] += np.isinf(x.real) or np.isinf(x.imag)
+        integers[RIGHT_INF] += np.isinf(y.real) or np.isinf(y.imag)
+        same = same_part(x.real, y.real, equal_nan) and same_part(x.imag, y.imag, equal_nan)
+        integers[DISAGREE] += not (same or (x_nan and y_nan))
+        if same:
+            continue
+        unlike += 1
+        distance = hypotenuse(x.real - y.real, x.imag - y.imag)
+        nan_differences += np.isnan(distance)
+        if (np.isnan(distance) and not np.isnan(floats[MAX_ABS])) or distance > floats[MAX_ABS]:
+            floats[MAX_ABS] = distance
+            integers[WORST] = start + i
+    note_unlike(unlike, nan_differences, running)
+
+
+@exact
+def hypotenuse(x, y):
+    """The length of a complex number, with an infinite part above a NaN one."""
+    if np.isinf(x) or np.isinf(y):
+        return np.inf
+    return np.nan

@@ -1,0 +1,245 @@
+"""The compiled pass against the plain one: every figure the same but the sums, which may round otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dualcell import compiled_pass, measure, plain_pass
+from dualcell.coded import Coded, coded
+from dualcell.compiled_pass import plan_for
+from dualcell.stats import BINS, EDGES
+from dualcell.tolerance import EXACT, Tolerance
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+SUMS = ("mean_abs", "rms", "cosine")
+DTYPES = ["float32", "float64", "float16", "complex64", "int64", "uint64", "int8", "uint32", "bool"]
+MIXED = [("float32", "float64"), ("float16", "float32"), ("int8", "float32"), ("bool", "int64"), ("uint8", "int16")]
+TOLERANCES = [Tolerance(1.3e-6, 1e-5), EXACT, Tolerance(0.0, 1e-2), Tolerance(1e-2, 0.0), Tolerance(0.5, 0.5)]
+NONFINITE = [math.nan, math.inf, -math.inf, 0.0, -0.0]
+
+
+@st.composite
+def numbers(draw, shape):
+    """Values as tensors have them: noise, a grid with many ties, or any exponent down to the denormals."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    kind = draw(st.sampled_from(["noise", "ties", "exponents"]))
+    if kind == "ties":
+        return generator.integers(-4, 5, shape).astype(float)
+    exponents = generator.integers(-50, 38, shape) if kind == "exponents" else 0
+    return generator.standard_normal(shape) * 10.0**exponents
+
+
+def cast(values, dtype):
+    with np.errstate(all="ignore"):
+        return (values + 1j * values[..., ::-1] if dtype == "complex64" else values).astype(dtype)
+
+
+@st.composite
+def pairs(draw, left_dtype, right_dtype):
+    """Two arrays of one shape: unrelated, equal, scaled, shifted or shuffled, and some NaN, Inf and zeros."""
+    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 40)))
+    values = draw(numbers(shape))
+    kind = draw(st.sampled_from(["other", "equal", "scaled", "shifted", "shuffled"]))
+    other = {
+        "other": lambda: draw(numbers(shape)),
+        "equal": lambda: values,
+        "scaled": lambda: values * (1 + draw(st.sampled_from([1e-7, 1e-6, 1e-2]))),
+        "shifted": lambda: values + draw(st.sampled_from([1e-7, 1e-2, 1.0, 1e6])),
+        "shuffled": lambda: np.random.default_rng(0).permuted(values),
+    }[kind]()
+    left, right = cast(values, left_dtype), cast(other, right_dtype)
+    for array in (left, right):
+        if array.dtype.kind in "fc":
+            for _ in range(draw(st.integers(0, 3))):
+                array.reshape(-1)[draw(st.integers(0, array.size - 1))] = draw(st.sampled_from(NONFINITE))
+    return draw(views(left)), draw(views(right))
+
+
+@st.composite
+def views(draw, array):
+    """The same values in another layout; the shape stays."""
+    kind = draw(st.sampled_from(["plain", "plain", "fortran", "reversed", "step", "broadcast"]))
+    if kind == "fortran":
+        return np.array(array, order="F")
+    if kind == "reversed":
+        return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    if kind == "step":
+        return np.repeat(array, 2, axis=1)[:, ::2]
+    return np.broadcast_to(array[:1], array.shape) if kind == "broadcast" else array
+
+
+def assert_same(found, expected):
+    for field in dataclasses.fields(found):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        if field.name in SUMS and math.isfinite(other):
+            near = 1e-4 if field.name == "cosine" else 0
+            assert math.isclose(one, other, rel_tol=1e-5, abs_tol=near), field.name
+        else:
+            assert repr(one) == repr(other), field.name
+
+
+def both(left, right, tolerance, **how):
+    found = compiled_pass.compiled_pass(left, right, tolerance, **how).stats(left, right)
+    return found, plain_pass.plain_pass(left, right, tolerance, **how).stats(left, right)
+
+
+HOW = st.fixed_dictionaries({"equal_nan": st.booleans(), "reference": st.sampled_from(["left", "right"])})
+CUTS = st.tuples(st.sampled_from([1, 3, 16, 100]), st.sampled_from([5, 50, 1000]), st.integers(1, 4))
+
+
+@pytest.mark.parametrize(("left", "right"), [*zip(DTYPES, DTYPES, strict=True), *MIXED])
+def test_the_compiled_pass_agrees_with_the_plain_one(left, right, monkeypatch):
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(pairs(left, right), st.sampled_from(TOLERANCES), HOW, CUTS)
+    def check(pair, tolerance, how, cuts):
+        block, slab, threads = cuts
+        monkeypatch.setattr(compiled_pass, "BLOCK", block)
+        monkeypatch.setattr(compiled_pass, "SLAB", slab)
+        monkeypatch.setattr(compiled_pass, "_threads", lambda: threads)
+        assert_same(*both(*pair, tolerance, **how))
+
+    check()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "int64"])
+@pytest.mark.parametrize("kind", ["close", "differs", "scaled", "shifted", "mostly zero", "nonfinite"])
+def test_whole_blocks_agree_too(dtype, kind):
+    """At the size where the quick loops decide alone."""
+    generator = np.random.default_rng(1)
+    left, noise = 100 * generator.standard_normal((2, 300_001))
+    right = {
+        "close": left + 1e-6 * noise,
+        "differs": left + 1e-1 * noise,
+        "scaled": left * 1.01,
+        "shifted": left + 0.25,
+        "mostly zero": np.maximum(left, 0) + 1e-3 * (noise > 3),
+        "nonfinite": np.where(noise > 200, np.nan, np.where(noise < -200, np.inf, left)),
+    }[kind]
+    if kind == "mostly zero":
+        left = np.maximum(left, 0)
+    for tolerance in TOLERANCES:
+        if dtype == "int64" and kind == "nonfinite":
+            continue
+        for equal_nan in (False, True):
+            assert_same(*both(cast(left, dtype), cast(right, dtype), tolerance, equal_nan=equal_nan))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "int64", "uint8"])
+@pytest.mark.parametrize("at", [0, 16_383, 16_384, 32_768, 49_999])
+def test_one_wrong_element_is_found_wherever_it_is(dtype, at):
+    left = np.ones(50_000, dtype)
+    right = left.copy()
+    right[at] = 7
+    found = compiled_pass.compiled_pass(left, right, EXACT).stats(left, right)
+    assert (found.mismatched, found.worst_index, found.max_abs, found.total) == (1, (at,), 6, 50_000)
+    assert sum(found.histogram) == 50_000
+
+
+def test_a_tie_in_float32_is_settled_in_float64():
+    left, right = np.ones((2, 40_000), np.float32)
+    left[0], right[0] = 0, 1e-3  # the largest relative error from now on
+    right[5], right[20_000] = -(2.0**-26), -(2.0**-25)  # both 1 away, in float32
+    found = compiled_pass.compiled_pass(left, right, EXACT).stats(left, right)
+    assert (found.worst_index, found.max_abs) == ((20_000,), 1 + 2.0**-25)
+
+
+def test_coded_floats_agree_with_their_values():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    generator = np.random.default_rng(2)
+    for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        left, right = generator.standard_normal((2, 40_000)).astype(getattr(ml_dtypes, name))
+        right[::7] = left[::7]
+        pair = coded(left), coded(right)
+        assert all(
+            isinstance(side, Coded) and np.shares_memory(side.codes, array)
+            for side, array in zip(pair, (left, right), strict=True)
+        )
+        found, expected = both(*pair, Tolerance(1e-2, 1e-2))
+        assert_same(found, expected)
+        wide = left.astype(np.float32), right.astype(np.float32)
+        assert_same(found, plain_pass.plain_pass(*wide, Tolerance(1e-2, 1e-2)).stats(*wide))
+        mixed = pair[0], wide[1]
+        assert_same(*both(*mixed, Tolerance(1e-2, 1e-2)))
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("complex128", "complex128"), ("longdouble", "float32"), ("int64", "uint64"), ("int64", "float32")]
+)
+def test_rare_dtypes_take_the_plain_pass(dtypes, monkeypatch):
+    monkeypatch.setattr(measure, "COMPILED_FROM", 1)
+    monkeypatch.setattr(measure, "SMALL", 1)
+    left, right = np.ones(3, dtypes[0]), np.array([1, 2, 1], dtypes[1])
+    assert plan_for(left, right) is None
+    assert measure.measure(left, right, EXACT).mismatched == 1
+    with pytest.raises(TypeError, match="no compiled loops for"):
+        compiled_pass.compiled_pass(left, right, EXACT)
+
+
+def test_huge_tolerances_take_the_plain_pass(monkeypatch):
+    monkeypatch.setattr(measure, "COMPILED_FROM", 1)
+    monkeypatch.setattr(measure, "SMALL", 1)
+    monkeypatch.setattr(compiled_pass, "compiled_pass", None)
+    left = np.zeros(3, np.float32)
+    assert measure.measure(left, left + 1, Tolerance(1e31, 0.0)).mismatched == 3
+
+
+def test_measure_compiles_once_it_has_met_enough_of_a_dtype(monkeypatch):
+    monkeypatch.setattr(measure, "COMPILED_FROM", 30)
+    monkeypatch.setattr(measure, "SMALL", 10)
+    monkeypatch.setattr(measure, "_met", {})
+    used = []
+    monkeypatch.setattr(
+        measure, "plain_pass", lambda *args, **how: used.append("plain") or plain_pass.plain_pass(*args, **how)
+    )
+    left = np.arange(10.0)
+    for size in (10, 10, 9, 10, 9):
+        assert measure.measure(left[:size], left[:size], EXACT).identical
+    measure.measure(left.astype("f4"), left.astype("f4"), EXACT)
+    assert used == ["plain"] * 5  # all but the fourth
+
+
+# --- the histogram ---
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_histogram_counts_by_decade(dtype):
+    left = np.array([0, 1.5, 1.0, 0.05, 2e-38, math.nan, math.inf, 3e38], dtype)
+    found, expected = both(left, np.zeros(8, dtype), EXACT)
+    counts = dict(zip(("zero", "below", *EDGES, "not finite"), found.histogram, strict=True))
+    assert found.histogram == expected.histogram
+    assert len(found.histogram) == BINS
+    assert {name: count for name, count in counts.items() if count} == {
+        "zero": 1, "below": 1, EDGES[EDGES.index(1.0) - 2]: 1, 1.0: 2, EDGES[-1]: 1, "not finite": 2,
+    }  # fmt: skip
+
+
+def test_the_histogram_of_float64_goes_beyond_float32():
+    left = np.array([1e300, 1e-300, 0.0])
+    found, expected = both(left, np.zeros(3), EXACT)
+    assert found.histogram == expected.histogram
+    assert (found.histogram[0], found.histogram[1], found.histogram[-2], found.histogram[-1]) == (1, 1, 1, 0)
+
+
+# --- memory ---
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "int8", "float16"])
+def test_extra_memory_is_bounded(order, dtype):
+    import tracemalloc
+
+    left = np.ones((4000, 4000), dtype)
+    right = np.array(left, order=order)
+    compiled_pass.compiled_pass(left[:2], right[:2], EXACT)  # compiled by now
+    tracemalloc.start()
+    compiled_pass.compiled_pass(left, right, EXACT)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16e6
