@@ -17,7 +17,7 @@ import numpy as np
 
 from dualcell import loops, walks
 from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of
-from dualcell.stats import EDGES, Figures
+from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
 BLOCK = 16_384  # elements; with its scratch a block stays in the second-level cache
@@ -139,7 +139,6 @@ class _Work:
         self.same_dtype = dtype_of(left) == dtype_of(right) and _name(left) == _name(right)
         self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
         self.bounds = _bounds(tolerance, plan)
-        self.edges = _edges(plan.quick)
         arrays = [codes_of(side) for side in self.sides]
         if plan.dtype is not None and not any(isinstance(side, Coded) for side in self.sides):
             self.in_place = all(array.flags.c_contiguous and array.dtype == plan.dtype for array in arrays)
@@ -148,10 +147,7 @@ class _Work:
 
     def measure(self, ranges: list[_Range]) -> Figures:
         """Walk over consecutive ranges, on the calling thread."""
-        running = walks.Running(
-            np.zeros(walks.FLOATS), np.zeros(walks.INTEGERS, np.int64), np.zeros(1, np.uint64),
-            np.zeros(len(EDGES) + 3, np.int64), self.edges,
-        )  # fmt: skip
+        running = walks.Running(np.zeros(walks.FLOATS), np.zeros(walks.INTEGERS, np.int64), np.zeros(1, np.uint64))
         running.integers[[walks.WORST, walks.PEAK]] = ranges[0][0]
         total = 0
         buffers = [_Buffer(side, self.plan.dtype) for side in self.sides]
@@ -186,7 +182,6 @@ class _Work:
             needed_atol=floats[walks.NEED_ATOL],
             needed_rtol=floats[walks.NEED_RTOL],
             sums=running.floats[walks.FIRST_SUM :],
-            histogram=running.bins,
         )
 
 
@@ -230,17 +225,6 @@ class _Buffer:
 
 def _name(side: HostArray) -> str:
     return side.name if isinstance(side, Coded) else side.dtype.name
-
-
-def _edges(quick: type[np.floating[Any]]) -> Array:
-    """Where a |d| in `quick` must lie to be at an edge or above once rounded to float32."""
-    edges = np.array(EDGES, np.float32)
-    if quick is np.float32:
-        return np.append(edges, np.float32(np.inf))
-    below = np.nextafter(edges, np.float32(0)).astype(np.float64)
-    middle = (below + edges) / 2
-    up = np.nextafter(middle, np.inf)
-    return np.append(np.where(middle.astype(np.float32) >= edges, middle, up), np.inf)
 
 
 def _bounds(tolerance: Tolerance, plan: _Plan) -> loops.Bounds:

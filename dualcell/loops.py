@@ -24,9 +24,6 @@ from numba.extending import intrinsic, overload
 # slots of `Sums`
 ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
 
-EDGES_AT_ONCE = 6  # of the histogram; `look` and `count_above` have them written out
-COUNTS = EDGES_AT_ONCE + 1
-
 
 # Sums may be reordered and bounds have slack; nothing else may be rounded differently.
 #
@@ -107,8 +104,8 @@ def copy_columns(source, target):
 
 
 @exact
-def signs_differ(left, right):
-    """Whether equal numbers differ in their bits: +0 and -0."""
+def bits_differ(left, right):
+    """Whether any number has other bits on the other side."""
     found = bits_of(left[0]) ^ bits_of(left[0])
     for i in range(left.size):
         found |= bits_of(left[i]) ^ bits_of(right[i])
@@ -119,23 +116,19 @@ def signs_differ(left, right):
 
 
 @quick
-def look(left, right, size, bounds, steepest, edges, at, sums, counts):
+def look(left, right, size, bounds, steepest, sums):
     """Everything that most blocks are asked for, in one loop that keeps pace with memory.
 
-    Sets the five sums, and in `counts` how many |d| reach each of `EDGES_AT_ONCE` falling
-    edges, from the one at `at` on; last, how many are above 0.
+    Sets the five sums.
 
     Returns:
         The largest |d|, the largest |d| - rtol * size, and the largest |d| - steepest * size;
         the latter two are bounds from above.
     """
-    zero, one = sums.dtype.type(0), sums.dtype.type(1)  # counts are floats too: narrow and exact
+    zero = sums.dtype.type(0)
     top = over = steep = bits_of(zero)
     up, low, tiny = bounds.up, bounds.rtol_low, bounds.tiny
-    e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
-    e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
     s0 = s1 = s2 = s3 = s4 = zero
-    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
     for i in range(left.size):
         x, y, z = left[i], right[i], abs(size[i])
         d = abs(x - y)
@@ -148,15 +141,7 @@ def look(left, right, size, bounds, steepest, edges, at, sums, counts):
         top = max(top, bits_of(d))
         over = max(over, bits_of(upper - low * z))
         steep = max(steep, bits_of(upper - steepest * z))
-        c0 += one if d >= e0 else zero
-        c1 += one if d >= e1 else zero
-        c2 += one if d >= e2 else zero
-        c3 += one if d >= e3 else zero
-        c4 += one if d >= e4 else zero
-        c5 += one if d >= e5 else zero
-        c6 += one if d > zero else zero
     sums[ABS], sums[SQUARE], sums[DOT], sums[LEFT], sums[RIGHT] = s0, s1, s2, s3, s4
-    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
     return float_of(top), float_of(over), float_of(steep)
 
 
@@ -230,25 +215,6 @@ def blank_nonfinite(left, right, left_target, right_target):
         finite = (abs(x) < infinity) & (abs(y) < infinity)
         left_target[i] = x if finite else zero
         right_target[i] = y if finite else zero
-
-
-@quick
-def count_above(difference, edges, at, counts):
-    """How many |d| reach each of `EDGES_AT_ONCE` falling edges from `at` on; last, how many are above 0."""
-    zero, one = difference.dtype.type(0), difference.dtype.type(1)
-    e0, e1, e2 = edges[at], edges[max(at - 1, 0)], edges[max(at - 2, 0)]
-    e3, e4, e5 = edges[max(at - 3, 0)], edges[max(at - 4, 0)], edges[max(at - 5, 0)]
-    c0 = c1 = c2 = c3 = c4 = c5 = c6 = zero
-    for i in range(difference.size):
-        d = difference[i]
-        c0 += one if d >= e0 else zero
-        c1 += one if d >= e1 else zero
-        c2 += one if d >= e2 else zero
-        c3 += one if d >= e3 else zero
-        c4 += one if d >= e4 else zero
-        c5 += one if d >= e5 else zero
-        c6 += one if d > zero else zero
-    counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6] = c0, c1, c2, c3, c4, c5, c6
 
 
 # --- exact ---

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dualcell.coded import HostArray, dtype_of
 from dualcell.plain_pass import plain_pass
-from dualcell.stats import Stats
+from dualcell.stats import Figures, Stats
 from dualcell.tolerance import Tolerance
 
 # Elements of one pair of dtypes that a process has met before it loads the compiled loops:
@@ -43,11 +45,17 @@ def measure(
     if not _is_much(left, right) or max(tolerance.rtol, tolerance.atol) > _LARGEST:
         figures = plain_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference)
         return figures.stats(left, right)
-    from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
-
-    plan = plan_for(left, right)
-    one_pass = plain_pass if plan is None else compiled_pass
+    one_pass = _compiled_pass(left, right) or plain_pass
     return one_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference).stats(left, right)
+
+
+def _compiled_pass(left: HostArray, right: HostArray) -> Callable[..., Figures] | None:
+    """The compiled pass if it knows these dtypes; None too where numba refuses this NumPy or Python."""
+    try:
+        from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
+    except ImportError:
+        return None
+    return None if plan_for(left, right) is None else compiled_pass
 
 
 def _is_much(left: HostArray, right: HostArray) -> bool:

@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 
 from dualcell.coded import Array, HostArray, codes_of, decoded, dtype_of
-from dualcell.stats import BINS, EDGES, Figures
+from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
 BLOCK = 65_536  # elements; two float64 blocks and their temporaries stay in cache
-
-_EDGES = np.array(EDGES, np.float32)
 
 
 def plain_pass(
@@ -180,7 +178,6 @@ def _measured(start: int, block: _Block, size: Array, tolerance: Tolerance) -> F
     ], np.float64)  # fmt: skip
     if not (found.sums[3] < math.inf and found.sums[4] < math.inf):
         _add_nonfinite(found, block)
-    found.histogram = _histogram(difference, top)
     if top != 0:
         allowed = tolerance.atol + tolerance.rtol * size
         # an infinite reference must not make an infinite difference acceptable
@@ -198,23 +195,6 @@ def _add_nonfinite(found: Figures, block: _Block) -> None:
     agree = block.same | (left_nan & right_nan)
     anywhere = left_nan | right_nan | left_inf | right_inf
     found.nonfinite_disagree = int((anywhere & ~agree).sum())
-
-
-def _histogram(difference: Array, top: Any) -> Array:
-    """Counts by decade, see `Stats.histogram`."""
-    counts = np.zeros(BINS, np.int64)
-    if top == 0:
-        counts[0] = difference.size
-        return counts
-    finite = np.isfinite(difference)
-    # beyond float32 is not infinite, below it is not 0
-    rounded = np.minimum(difference[finite], _EDGES[-1]).astype(np.float32)
-    counts[1:-1] = np.bincount(np.searchsorted(_EDGES, rounded, side="right"), minlength=BINS - 2)
-    zeros = difference.size - np.count_nonzero(difference)
-    counts[0] = zeros
-    counts[1] -= zeros
-    counts[-1] = difference.size - np.count_nonzero(finite)
-    return counts
 
 
 def _add_ratios(found: Figures, difference: Array, size: Array, tolerance: Tolerance) -> None:

@@ -15,10 +15,6 @@ from dualcell.coded import HostArray, codes_of, decoded
 
 Scalar = int | float | complex | bool
 
-# The histogram's decades, as float32 numbers: what a difference in float32 can be.
-EDGES = tuple(float(np.float32(f"1e{exponent}")) for exponent in range(-37, 39))
-BINS = len(EDGES) + 3  # zeros, below the first edge, from each edge on, not finite
-
 
 @dataclass(frozen=True)
 class Stats:
@@ -44,10 +40,6 @@ class Stats:
         identical: every element has the same bits (NaN too, with `equal_nan`).
         needed_atol: smallest atol that would pass with this rtol; inf if none would.
         needed_rtol: smallest rtol that would pass with this atol; inf if none would.
-        histogram: how many |left - right|, rounded to float32, are: 0, below `EDGES[0]`,
-            from each edge up to the next, and last NaN or infinite. `BINS` counts; their
-            sum is `total`; empty for
-            empty arrays.
     """
 
     total: int
@@ -68,7 +60,6 @@ class Stats:
     identical: bool = True
     needed_atol: float = 0.0
     needed_rtol: float = 0.0
-    histogram: tuple[int, ...] = ()
 
     @property
     def close(self) -> bool:
@@ -99,7 +90,6 @@ class Figures:
     needed_atol: float = 0.0
     needed_rtol: float = 0.0
     sums: Any = field(default_factory=lambda: np.zeros(5))
-    histogram: Any = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def merge(self, later: Figures) -> None:
         """Add the figures of a later part, whose indices are all higher."""
@@ -134,12 +124,11 @@ class Figures:
             identical=self.identical,
             needed_atol=self.needed_atol,
             needed_rtol=self.needed_rtol,
-            histogram=tuple(self.histogram.tolist()),
         )
 
 
 _COUNTS = (
-    "total", "mismatched", "left_nan", "right_nan", "left_inf", "right_inf", "nonfinite_disagree", "sums", "histogram",
+    "total", "mismatched", "left_nan", "right_nan", "left_inf", "right_inf", "nonfinite_disagree", "sums",
 )  # fmt: skip
 
 

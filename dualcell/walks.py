@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualcell import loops
-from dualcell.loops import COUNTS, EDGES_AT_ONCE, SUMS, exact
+from dualcell.loops import SUMS, exact
 
 # slots of the running figures
 MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)
 FLOATS = FIRST_SUM + SUMS
-MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, DECADE, INTEGERS = range(11)
+MISMATCHED, LEFT_NAN, RIGHT_NAN, LEFT_INF, RIGHT_INF, DISAGREE, WORST, UNEQUAL, PEAK, INTEGERS = range(10)
 
 
 class Rules(NamedTuple):
@@ -44,15 +44,11 @@ class Running(NamedTuple):
         floats: float64, see the slots above.
         integers: int64, see the slots above.
         peak: uint64 of one element: the largest difference of integers.
-        bins: int64, the histogram (`stats.EDGES`).
-        edges: where its bins begin, in `T`; rising.
     """
 
     floats: Any
     integers: Any
     peak: Any
-    bins: Any
-    edges: Any
 
 
 class Quick(NamedTuple):
@@ -66,7 +62,6 @@ class Quick(NamedTuple):
     size: Any
     difference: Any
     sums: Any
-    counts: Any
 
 
 @exact
@@ -104,9 +99,9 @@ def walk_complex(start, left, right, rules, bounds, block, running):
         one, other = (y, x) if rules.by_right else (x, y)  # the reference first
         d, z = scratch[0, :n], scratch[1, :n]
         loops.complex_sizes(one.view(np.float32), other.view(np.float32), d, z)
-        quick = Quick(d, scratch[2, :n], z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        quick = Quick(d, scratch[2, :n], z, scratch[3, :n], np.empty(SUMS))
         top = judge(start + at, quick, see(quick, bounds, running), one, other, one, rules, bounds, running)
-        if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x.view(np.float32), y.view(np.float32))):
+        if not running.integers[UNEQUAL] and (top > 0 or loops.bits_differ(x.view(np.float32), y.view(np.float32))):
             running.integers[UNEQUAL] = 1
         add_sums(quick.sums[: loops.DOT], sums[loops.DOT :], running.floats)
 
@@ -121,7 +116,7 @@ def walk_integer(start, left, right, rules, bounds, block, running):
         d, none, z, w = scratch[0, :n], scratch[2, :n], scratch[1, :n], whole[:n]
         loops.integer_differences(x, y, y if rules.by_right else x, w, d, z)
         loops.product_sums(x, y, sums)
-        quick = Quick(d, none, z, scratch[3, :n], np.empty(SUMS), np.empty(COUNTS))
+        quick = Quick(d, none, z, scratch[3, :n], np.empty(SUMS))
         top = judge(start + at, quick, see(quick, bounds, running), d, none, z, rules, bounds, running)
         if top >= running.floats[MAX_ABS]:  # in uint64 it may still be larger
             raise_peak(start + at, w, running)
@@ -155,17 +150,21 @@ def add_real(start, left, right, rules, bounds, scratch, running):
     """Add one block of real floats."""
     n, x, y = left.size, left, right
     number = scratch.dtype
-    sums, counts = np.empty(SUMS, number), np.empty(COUNTS, number)
-    quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+    sums = np.empty(SUMS, number)
+    quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums)
     seen = see(quick, bounds, running)
     if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
         if real_aside(start, left, right, rules.equal_nan, scratch[1, :n], scratch[2, :n], running):
             x, y = scratch[1, :n], scratch[2, :n]
-            quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums, counts)
+            quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums)
             seen = see(quick, bounds, running)
     top = judge(start, quick, seen, x, y, quick.size, rules, bounds, running)
-    if not running.integers[UNEQUAL] and (top > 0 or loops.signs_differ(x, y)):
+    if top > 0:
         running.integers[UNEQUAL] = 1
+    elif loops.bits_differ(x, y):  # +0 and -0; or the processor flushed a difference in `T` to 0
+        running.integers[UNEQUAL] = 1
+        running.integers[MISMATCHED] += loops.exact_mismatches(x, y, quick.size, rules.rtol, rules.atol)
+        settle(start, x, y, quick.size, rules, running.floats, running.integers)
     if sums_are_good(sums, top):
         add_sums(sums[: loops.DOT], sums[loops.DOT :], running.floats)
     else:
@@ -179,10 +178,7 @@ def see(quick, bounds, running):
     """`loops.look` at a block: largest |d|, bounds for |d| - rtol * size, |d| - steepest * size."""
     number = quick.sums.dtype.type
     steepest = number(min(running.floats[MAX_REL], 1e38)) * bounds.down
-    edge = running.integers[DECADE]
-    return loops.look(
-        quick.left, quick.right, quick.size, bounds, steepest, running.edges, edge, quick.sums, quick.counts
-    )
+    return loops.look(quick.left, quick.right, quick.size, bounds, steepest, quick.sums)
 
 
 @exact
@@ -197,7 +193,7 @@ def sums_are_good(sums, top):
 
 @exact
 def judge(start, quick, seen, left, right, reference, rules, bounds, running):
-    """Add what a block of finite numbers says about the tolerance, the maxima and the histogram.
+    """Add what a block of finite numbers says about the tolerance and the maxima.
 
     Args:
         start: the index of its first element.
@@ -215,7 +211,6 @@ def judge(start, quick, seen, left, right, reference, rules, bounds, running):
     """
     floats = running.floats
     top, over, steep = seen
-    bin_differences(quick, top, running)
     if top == 0:
         return top
     # without rtol the atol that would pass is the largest |d| itself
@@ -275,36 +270,6 @@ def settle(start, left, right, reference, rules, floats, integers):
     floats[MAX_ABS], floats[MAX_REL], floats[NEED_ATOL], floats[NEED_RTOL] = most, steepest, need_atol, need_rtol
 
 
-@exact
-def bin_differences(quick, top, running):
-    """Add a block to the histogram.
-
-    `loops.look` has counted from the decade of an earlier block down; where that does not
-    reach all differences, they are counted anew.
-    """
-    bins, counts = running.bins, quick.counts
-    at = running.integers[DECADE]
-    if at + 1 < running.edges.size and top >= running.edges[at + 1]:
-        at = np.searchsorted(running.edges, top, side="right") - 1
-        running.integers[DECADE] = at
-        loops.differences(quick.left, quick.right, quick.difference)
-        loops.count_above(quick.difference, running.edges, at, counts)
-    above = 0
-    while True:
-        for k in range(min(EDGES_AT_ONCE, at + 1)):
-            reached = np.int64(counts[k])
-            bins[2 + at - k] += reached - above
-            above = reached
-        at -= EDGES_AT_ONCE
-        if at < 0 or above == np.int64(counts[EDGES_AT_ONCE]):
-            break
-        loops.differences(quick.left, quick.right, quick.difference)
-        loops.count_above(quick.difference, running.edges, at, counts)
-    nonzero = np.int64(counts[EDGES_AT_ONCE])
-    bins[1] += nonzero - above
-    bins[0] += quick.left.size - nonzero
-
-
 # --- NaN and Inf ---
 
 
@@ -352,8 +317,6 @@ def note_unlike(unlike, nan_differences, running):
         floats[MAX_REL] = floats[NEED_ATOL] = floats[NEED_RTOL] = np.inf
         floats[FIRST_SUM + loops.ABS] += np.nan if nan_differences else np.inf
         floats[FIRST_SUM + loops.SQUARE] += np.nan if nan_differences else np.inf
-        running.bins[0] -= unlike  # where 0 stands in their place
-        running.bins[-1] += unlike
 
 
 @exact
