@@ -21,8 +21,8 @@ from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
 BLOCK = 16_384  # elements; with its scratch a block stays in the second-level cache
-SLAB = 131_072  # elements a buffer holds: 2 MB for two sides of float64
-THREADS = 16  # at most; memory is the limit long before
+SLAB = 262_144  # elements a buffer holds: 2 MB a side of float64; long enough that columns are read in runs
+THREADS = 12  # at most: 50 MB of buffers; memory is the limit long before
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ def plan_for(left: HostArray, right: HostArray) -> _Plan | None:
     if _is_short(left) and _is_short(right):
         return _Plan(walks.walk_coded, None, np.float32, 1)
     kinds = {dtype.kind for dtype in dtypes}
+    bits = max(8 * dtype.itemsize for dtype in dtypes)
     wide = np.result_type(*dtypes)
+    if kinds <= set("biu") and bits <= 16:  # float32 holds them, and their differences
+        return _Plan(walks.walk_real, np.dtype(np.float32), np.float32, int(bits == 8))
     if kinds == {"f"} and wide == np.float32:
         return _Plan(walks.walk_real, np.dtype(np.float32), np.float32)
     if wide == np.complex64 and kinds == {"c"}:
@@ -126,6 +129,12 @@ def _slabs(shape: tuple[int, ...]) -> Iterator[_Range]:
             start += min(rows, shape[axis] - row) * inner
 
 
+def _fits(side: HostArray, dtype: np.dtype[Any] | None) -> bool:
+    """Whether the loops can read a side as it lies in memory."""
+    codes = codes_of(side)
+    return codes.flags.c_contiguous and (dtype is None or (codes.dtype == dtype and codes is side))
+
+
 class _Work:
     """One comparison: what all threads share, read only."""
 
@@ -139,11 +148,7 @@ class _Work:
         self.same_dtype = dtype_of(left) == dtype_of(right) and _name(left) == _name(right)
         self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
         self.bounds = _bounds(tolerance, plan)
-        arrays = [codes_of(side) for side in self.sides]
-        if plan.dtype is not None and not any(isinstance(side, Coded) for side in self.sides):
-            self.in_place = all(array.flags.c_contiguous and array.dtype == plan.dtype for array in arrays)
-        else:
-            self.in_place = plan.dtype is None and all(array.flags.c_contiguous for array in arrays)
+        self.in_place = all(_fits(side, plan.dtype) for side in self.sides)
 
     def measure(self, ranges: list[_Range]) -> Figures:
         """Walk over consecutive ranges, on the calling thread."""
@@ -206,10 +211,13 @@ class _Buffer:
         self._side = side
         self._codes = codes_of(side)
         self._dtype = dtype or self._codes.dtype
+        self._in_place = _fits(side, dtype)
         self._space: Array | None = None
 
     def filled(self, where: Any) -> Array:
-        """A range's elements, in the buffer; the next range takes their place."""
+        """A range's elements; in the buffer, where the next range takes their place, or in the array."""
+        if self._in_place:
+            return _unlocked(self._codes[where]).reshape(-1)
         if self._space is None:
             self._space = np.empty(SLAB, self._dtype)
         part = self._codes[where]
@@ -242,6 +250,5 @@ def _bounds(tolerance: Tolerance, plan: _Plan) -> loops.Bounds:
         atol_low=low if float(low) <= tolerance.atol else np.nextafter(low, number(0)),
         atol_high=high if float(high) >= tolerance.atol else np.nextafter(high, number(np.inf)),
         tiny=number(tiny),
-        least=np.nextafter(number(0), number(1)),
         short=number(plan.short),
     )

@@ -47,9 +47,9 @@ class Bounds(NamedTuple):
     """The tolerance with slack for the rounding of the quick loops; every number is a `T`.
 
     `rtol_low <= rtol <= rtol_high` and so on. Below `tiny` a rounding error is not
-    relative any more; `least` is the smallest number above 0; `short` is above 0 if the
-    numbers have so few bits (11) that unequal quotients differ in float32 too, and below
-    0 if the differences are only near (complex).
+    relative any more; `short` is above 0 if the numbers have so few bits (11) that
+    unequal quotients differ in float32 too, and below 0 if the differences are only near
+    (complex).
     """
 
     up: Any
@@ -59,7 +59,6 @@ class Bounds(NamedTuple):
     atol_low: Any
     atol_high: Any
     tiny: Any
-    least: Any
     short: Any
 
 
@@ -97,10 +96,12 @@ def decode(codes, table, target):
 
 @exact
 def copy_columns(source, target):
-    """Copy a matrix whose columns lie in memory one after the other, reading it in that order."""
-    for j in range(source.shape[1]):
-        for i in range(source.shape[0]):
-            target[i, j] = source[i, j]
+    """Copy a matrix whose columns lie in memory one after the other, some columns at a time."""
+    rows, columns = source.shape
+    for first in range(0, columns, 16):
+        for i in range(rows):
+            for j in range(first, min(first + 16, columns)):
+                target[i, j] = source[i, j]
 
 
 @exact
@@ -113,6 +114,15 @@ def bits_differ(left, right):
 
 
 # --- quick ---
+
+
+@quick
+def square_sum(numbers):
+    """The sum of the squares, in the type of the numbers."""
+    total = numbers.dtype.type(0)
+    for i in range(numbers.size):
+        total += numbers[i] * numbers[i]
+    return total
 
 
 @quick
@@ -146,46 +156,35 @@ def look(left, right, size, bounds, steepest, sums):
 
 
 @quick
-def differences(left, right, difference):
-    """Write |left - right|."""
-    for i in range(difference.size):
-        difference[i] = abs(left[i] - right[i])
-
-
-@quick
-def top_ratio(difference, size, bounds):
+def quick_ratio(left, right, size):
     """The largest |d| / size."""
-    top, least = bits_of(difference.dtype.type(0)), bounds.least
-    for i in range(difference.size):
-        d, z = difference[i], abs(size[i])
-        top = max(top, bits_of(d / (z if z > least else least)))
+    zero = left.dtype.type(0)
+    top = bits_of(zero)
+    for i in range(left.size):
+        d, z = abs(left[i] - right[i]), abs(size[i])
+        top = max(top, bits_of(d / z if d > zero else zero))
     return float_of(top)
 
 
 @quick
-def top_excess(difference, size, bounds):
-    """The largest (|d| - atol) / size, a bound from above."""
-    top = bits_of(difference.dtype.type(0))
-    up, low, tiny, least = bounds.up, bounds.atol_low, bounds.tiny, bounds.least
-    for i in range(difference.size):
-        d, z = difference[i], abs(size[i])
-        top = max(top, bits_of((d * up - low + (d if d < tiny else tiny)) / (z if z > least else least)))
-    return float_of(top)
+def count_mismatches(left, right, size, bounds, slope):
+    """How many elements may be outside the tolerance, how many surely are, the largest |d| - slope * size.
 
-
-@quick
-def count_mismatches(difference, size, bounds):
-    """How many elements may be outside the tolerance, and how many surely are."""
-    zero, one = difference.dtype.type(0), difference.dtype.type(1)  # counts in T: narrow and exact
+    The last is a bound from above.
+    """
+    zero, one = left.dtype.type(0), left.dtype.type(1)  # counts in `T`: narrow and exact
     inside = surely = zero
+    top = bits_of(zero)
     up, low, tiny = bounds.up, bounds.rtol_low, bounds.tiny
     down, high = bounds.down, bounds.rtol_high
-    for i in range(difference.size):
-        d, z = difference[i], abs(size[i])
+    for i in range(left.size):
+        d, z = abs(left[i] - right[i]), abs(size[i])
         least = d if d < tiny else tiny
-        inside += one if d * up - low * z + least <= bounds.atol_low else zero
+        upper = d * up + least
+        inside += one if upper - low * z <= bounds.atol_low else zero
         surely += one if d * down - high * z - least > bounds.atol_high else zero
-    return difference.size - np.int64(inside), np.int64(surely)
+        top = max(top, bits_of(upper - slope * z))
+    return left.size - np.int64(inside), np.int64(surely), float_of(top)
 
 
 @quick
@@ -263,25 +262,73 @@ def exact_sums(left, right, sums):
 
 
 @exact
-def needed_atol(d, size, rtol):
-    """The atol one element needs, rounded so that it does pass."""
-    if d == np.inf:
-        return np.inf
-    relative = rtol * size
-    needed = d - relative
-    return np.nextafter(needed, np.inf) if needed + relative < d else needed
+def inexact_ties(left, right, top):
+    """How many |left - right| are `top` in `T`, but not exactly."""
+    zero, one = left.dtype.type(0), left.dtype.type(1)
+    count = zero
+    for i in range(left.size):
+        x, y = left[i], right[i]
+        d = x - y
+        # exact if the larger number gives the smaller one back (Dekker's fast two-sum)
+        count += one if (abs(d) == top) & ((x - d != y) | (y + d != x)) else zero
+    return count
 
 
 @exact
-def needed_rtol(d, size, atol):
-    """The rtol one element needs, rounded so that it does pass."""
-    if d == np.inf:
-        return np.inf
-    over = d - atol
-    needed = over / size if over > 0 else 0.0
-    if atol + needed * size < d:
-        return np.nextafter(needed * (1 + 4 * 2.0**-52), np.inf)
-    return needed
+def exact_top(left, right):
+    """The largest |d|."""
+    top = bits_of(np.float64(0))
+    for i in range(left.size):
+        top = max(top, bits_of(magnitude(left[i] * 1.0 - right[i] * 1.0)))
+    return float_of(top)
+
+
+@exact
+def first_at(left, right, top):
+    """The first element whose |d| is `top`; there is one."""
+    i = 0
+    while magnitude(left[i] * 1.0 - right[i] * 1.0) != top:
+        i += 1
+    return i
+
+
+@exact
+def top_ratio(left, right, reference):
+    """The largest |d| / size."""
+    top = bits_of(np.float64(0))
+    for i in range(left.size):
+        d, z = magnitude(left[i] * 1.0 - right[i] * 1.0), magnitude(reference[i] * 1.0)
+        top = max(top, bits_of(d / z if d > 0 else 0.0))
+    return float_of(top)
+
+
+# In both below, the next number above a positive one is the one of the next bits.
+
+
+@exact
+def top_needed_atol(left, right, reference, rtol):
+    """The largest atol an element needs, rounded so that it does pass."""
+    top, infinity = bits_of(np.float64(0)), bits_of(np.float64(np.inf))
+    for i in range(left.size):
+        d, relative = magnitude(left[i] * 1.0 - right[i] * 1.0), rtol * magnitude(reference[i] * 1.0)
+        needed = d - relative
+        bits = bits_of(needed) + np.int64(needed + relative < d)
+        top = max(top, bits if d < np.inf else infinity)
+    return float_of(top)
+
+
+@exact
+def top_needed_rtol(left, right, reference, atol):
+    """The largest rtol an element needs, rounded so that it does pass."""
+    top, infinity = bits_of(np.float64(0)), bits_of(np.float64(np.inf))
+    for i in range(left.size):
+        d, z = magnitude(left[i] * 1.0 - right[i] * 1.0), magnitude(reference[i] * 1.0)
+        over = d - atol
+        needed = over / z if over > 0 else 0.0
+        more = bits_of(needed * (1 + 4 * 2.0**-52)) + 1
+        bits = more if atol + needed * z < d else bits_of(needed)
+        top = max(top, bits if d < np.inf else infinity)
+    return float_of(min(top, infinity))
 
 
 # --- complex and 64-bit integers: to |d| and size in float64 ---

@@ -2,12 +2,12 @@
 
 All figures but the sums are those of float64 arithmetic, whatever the block size. What
 makes that cheap is a quick look in the tensors' own type: its bounds mostly prove that a
-block can raise no maximum, and how many of its elements are outside the tolerance. Only
-where they prove nothing the block is `settle`d, element by element, in float64.
+block can raise no maximum, and how many of its elements are outside the tolerance. What
+they do not prove is looked up in float64.
 
 Rounding is monotone, so |d| and |d| / size in float32 below a rounded maximum are below
-it in float64 too; ties need a second look unless the differences are exact (Sterbenz:
-numbers within a factor of 2).
+it in float64 too; only ties need a second look. Differences are exact where the numbers
+are within a factor of 2 (Sterbenz).
 """
 
 # numba infers the types from the calls: annotations would say Any everywhere
@@ -52,7 +52,7 @@ class Running(NamedTuple):
 
 
 class Quick(NamedTuple):
-    """A block in `T`, and room for what is found in it.
+    """A block in `T`, and room for its sums.
 
     `left` minus `right` is the difference, `size` that of the reference (of any sign).
     """
@@ -60,14 +60,13 @@ class Quick(NamedTuple):
     left: Any
     right: Any
     size: Any
-    difference: Any
     sums: Any
 
 
 @exact
 def walk_real(start, left, right, rules, bounds, block, running):
     """Add two arrays of float32, or two of float64; `start` is the index of their first element."""
-    scratch = np.empty((3, block), left.dtype)
+    scratch = np.empty((2, block), left.dtype)
     for at in range(0, left.size, block):
         add_real(start + at, left[at : at + block], right[at : at + block], rules, bounds, scratch, running)
 
@@ -75,10 +74,10 @@ def walk_real(start, left, right, rules, bounds, block, running):
 @exact
 def walk_coded(start, left, right, left_table, right_table, rules, bounds, block, running):
     """Add floats of 8 or 16 bits, given as unsigned integers, and the float32 tables of their values."""
-    scratch = np.empty((5, block), np.float32)
+    scratch = np.empty((4, block), np.float32)
     for at in range(0, left.size, block):
         n = min(block, left.size - at)
-        x, y = scratch[3, :n], scratch[4, :n]
+        x, y = scratch[2, :n], scratch[3, :n]
         loops.decode(left[at : at + n], left_table, x)
         loops.decode(right[at : at + n], right_table, y)
         add_real(start + at, x, y, rules, bounds, scratch, running)
@@ -87,7 +86,7 @@ def walk_coded(start, left, right, left_table, right_table, rules, bounds, block
 @exact
 def walk_complex(start, left, right, rules, bounds, block, running):
     """Add two arrays of complex64."""
-    scratch, sums, blank = np.zeros((4, block)), np.empty(SUMS), np.empty((2, block), left.dtype)
+    scratch, sums, blank = np.zeros((3, block)), np.empty(SUMS), np.empty((2, block), left.dtype)
     for at in range(0, left.size, block):
         x, y = left[at : at + block], right[at : at + block]
         n = x.size
@@ -99,7 +98,7 @@ def walk_complex(start, left, right, rules, bounds, block, running):
         one, other = (y, x) if rules.by_right else (x, y)  # the reference first
         d, z = scratch[0, :n], scratch[1, :n]
         loops.complex_sizes(one.view(np.float32), other.view(np.float32), d, z)
-        quick = Quick(d, scratch[2, :n], z, scratch[3, :n], np.empty(SUMS))
+        quick = Quick(d, scratch[2, :n], z, np.empty(SUMS))
         top = judge(start + at, quick, see(quick, bounds, running), one, other, one, rules, bounds, running)
         if not running.integers[UNEQUAL] and (top > 0 or loops.bits_differ(x.view(np.float32), y.view(np.float32))):
             running.integers[UNEQUAL] = 1
@@ -109,14 +108,14 @@ def walk_complex(start, left, right, rules, bounds, block, running):
 @exact
 def walk_integer(start, left, right, rules, bounds, block, running):
     """Add two arrays of int64, or two of uint64."""
-    scratch, sums, whole = np.zeros((4, block)), np.empty(SUMS), np.empty(block, np.uint64)
+    scratch, sums, whole = np.zeros((3, block)), np.empty(SUMS), np.empty(block, np.uint64)
     for at in range(0, left.size, block):
         x, y = left[at : at + block], right[at : at + block]
         n = x.size
         d, none, z, w = scratch[0, :n], scratch[2, :n], scratch[1, :n], whole[:n]
         loops.integer_differences(x, y, y if rules.by_right else x, w, d, z)
         loops.product_sums(x, y, sums)
-        quick = Quick(d, none, z, scratch[3, :n], np.empty(SUMS))
+        quick = Quick(d, none, z, np.empty(SUMS))
         top = judge(start + at, quick, see(quick, bounds, running), d, none, z, rules, bounds, running)
         if top >= running.floats[MAX_ABS]:  # in uint64 it may still be larger
             raise_peak(start + at, w, running)
@@ -148,15 +147,20 @@ def add_sums(of_differences, of_products, floats):
 @exact
 def add_real(start, left, right, rules, bounds, scratch, running):
     """Add one block of real floats."""
+    if not running.integers[UNEQUAL] and not loops.bits_differ(left, right):
+        square = loops.square_sum(left)
+        if 1e-30 < square < 1e30:  # finite too, and nothing overflowed or was lost
+            add_same(square, running.floats)
+            return
     n, x, y = left.size, left, right
     number = scratch.dtype
     sums = np.empty(SUMS, number)
-    quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums)
+    quick = Quick(x, y, y if rules.by_right else x, sums)
     seen = see(quick, bounds, running)
     if not np.isfinite(sums[loops.LEFT] + sums[loops.RIGHT]):
-        if real_aside(start, left, right, rules.equal_nan, scratch[1, :n], scratch[2, :n], running):
-            x, y = scratch[1, :n], scratch[2, :n]
-            quick = Quick(x, y, y if rules.by_right else x, scratch[0, :n], sums)
+        if real_aside(start, left, right, rules.equal_nan, scratch[0, :n], scratch[1, :n], running):
+            x, y = scratch[0, :n], scratch[1, :n]
+            quick = Quick(x, y, y if rules.by_right else x, sums)
             seen = see(quick, bounds, running)
     top = judge(start, quick, seen, x, y, quick.size, rules, bounds, running)
     if top > 0:
@@ -164,13 +168,21 @@ def add_real(start, left, right, rules, bounds, scratch, running):
     elif loops.bits_differ(x, y):  # +0 and -0; or the processor flushed a difference in `T` to 0
         running.integers[UNEQUAL] = 1
         running.integers[MISMATCHED] += loops.exact_mismatches(x, y, quick.size, rules.rtol, rules.atol)
-        settle(start, x, y, quick.size, rules, running.floats, running.integers)
+        raise_top(start, x, y, rules, running)
+        raise_ratios(x, y, quick.size, rules, running.floats)
     if sums_are_good(sums, top):
         add_sums(sums[: loops.DOT], sums[loops.DOT :], running.floats)
     else:
         wide = np.empty(SUMS)
         loops.exact_sums(x, y, wide)
         add_sums(wide[: loops.DOT], wide[loops.DOT :], running.floats)
+
+
+@exact
+def add_same(square, floats):
+    """Add the sums of a block that is the same on both sides."""
+    for sum_of in (loops.DOT, loops.LEFT, loops.RIGHT):
+        floats[FIRST_SUM + sum_of] += square
 
 
 @exact
@@ -213,61 +225,81 @@ def judge(start, quick, seen, left, right, reference, rules, bounds, running):
     top, over, steep = seen
     if top == 0:
         return top
-    # without rtol the atol that would pass is the largest |d| itself
-    news = top == np.inf or (rules.rtol != 0 and not (over <= floats[NEED_ATOL]))
+    lean = quick.sums.dtype.type(0)
     if not (top * bounds.up <= bounds.atol_low):
-        loops.differences(quick.left, quick.right, quick.difference)
-        excess = loops.top_excess(quick.difference, quick.size, bounds)
-        news |= not (max(excess, bounds.tiny) <= floats[NEED_RTOL])
-        if not (over <= bounds.atol_low) or top == np.inf:
-            maybe, surely = loops.count_mismatches(quick.difference, quick.size, bounds)
-            if maybe != surely:
-                surely = loops.exact_mismatches(left, right, reference, rules.rtol, rules.atol)
-            running.integers[MISMATCHED] += surely
-    if news or raises(quick, top, steep, bounds, floats):
-        settle(start, left, right, reference, rules, floats, running.integers)
+        maybe, surely, lean = count(quick, bounds, floats[NEED_RTOL])
+        if maybe != surely:
+            surely = loops.exact_mismatches(left, right, reference, rules.rtol, rules.atol)
+        running.integers[MISMATCHED] += surely
+    beyond = top == np.inf  # of `T`; the difference may still be finite
+    if beyond or may_raise_top(quick, top, floats[MAX_ABS], bounds):
+        raise_top(start, left, right, rules, running)
+    if beyond or (steep > 0 and may_raise_ratio(quick, floats[MAX_REL], bounds)):
+        floats[MAX_REL] = max(floats[MAX_REL], loops.top_ratio(left, right, reference))
+    # without rtol the atol that would pass is the largest |d| itself
+    if beyond or (rules.rtol != 0 and not (over <= floats[NEED_ATOL])):
+        floats[NEED_ATOL] = max(floats[NEED_ATOL], loops.top_needed_atol(left, right, reference, rules.rtol))
+    if beyond or not (lean <= bounds.atol_low):
+        floats[NEED_RTOL] = max(floats[NEED_RTOL], loops.top_needed_rtol(left, right, reference, rules.atol))
     return top
 
 
 @exact
-def raises(quick, top, steep, bounds, floats):
-    """Whether a block may raise the largest |d| or |d| / size."""
+def count(quick, bounds, need_rtol):
+    """`loops.count_mismatches` of a block; the last bound is 0 if `need_rtol` cannot rise any more."""
     number = quick.sums.dtype.type
-    most, steepest = number(floats[MAX_ABS]), number(floats[MAX_REL])
-    if bounds.short < 0:
-        top *= bounds.up
-    if top > most:
-        return True
-    if not (steep > 0 or top == most):
-        return False
-    loops.differences(quick.left, quick.right, quick.difference)
-    ratio = loops.top_ratio(quick.difference, quick.size, bounds)
-    wide = quick.sums.itemsize == 8 and bounds.short >= 0
-    exact_differences = wide or (ratio <= 0.5 and bounds.short >= 0)
-    if top == most and not exact_differences:
-        return True
-    ratio = max(ratio if exact_differences else ratio * bounds.up, bounds.tiny)
-    same = ratio == steepest and exact_differences and (wide or bounds.short > 0)
-    return not (ratio < steepest or same or floats[MAX_REL] == np.inf)
+    slope = number(min(need_rtol, 1e38)) * bounds.down
+    maybe, surely, lean = loops.count_mismatches(quick.left, quick.right, quick.size, bounds, slope)
+    return maybe, surely, lean if need_rtol < np.inf else number(0)
 
 
 @exact
-def settle(start, left, right, reference, rules, floats, integers):
-    """Raise the maxima by the elements that do, in float64."""
-    rtol, atol = rules.rtol, rules.atol
-    most, steepest, need_atol, need_rtol = floats[MAX_ABS], floats[MAX_REL], floats[NEED_ATOL], floats[NEED_RTOL]
-    for i in range(left.size):
-        d, z = loops.magnitude(left[i] * 1.0 - right[i] * 1.0), loops.magnitude(reference[i] * 1.0)
-        # divisions only where their results may matter
-        steeper = d * (1 + 1e-14) + 1e-300 >= steepest * z
-        beyond = (d - atol) * (1 + 1e-14) + 1e-300 >= need_rtol * z
-        if (d > 0) & ((d > most) | steeper | (d - rtol * z >= need_atol) | (beyond & (d > atol))):
-            if d > most:
-                most, integers[WORST] = d, start + i
-            steepest = max(steepest, d / z)
-            need_atol = max(need_atol, loops.needed_atol(d, z, rtol))
-            need_rtol = max(need_rtol, loops.needed_rtol(d, z, atol))
-    floats[MAX_ABS], floats[MAX_REL], floats[NEED_ATOL], floats[NEED_RTOL] = most, steepest, need_atol, need_rtol
+def may_raise_top(quick, top, most, bounds):
+    """Whether a block whose largest |d| in `T` is `top` may hold one above `most`."""
+    number = quick.sums.dtype.type
+    highest = number(most)
+    if bounds.short < 0:
+        return top * bounds.up >= highest
+    if top != highest:
+        return top > highest  # rounding is monotone
+    if quick.sums.itemsize == 8:
+        return False
+    return np.float64(top) > most or loops.inexact_ties(quick.left, quick.right, top) > 0
+
+
+@exact
+def may_raise_ratio(quick, steepest, bounds):
+    """Whether a block may hold a |d| / size above `steepest`."""
+    number = quick.sums.dtype.type
+    if steepest == np.inf:
+        return False
+    if bounds.short < 0 or quick.sums.itemsize == 8:
+        return True
+    ratio, highest = loops.quick_ratio(quick.left, quick.right, quick.size), number(steepest)
+    if not (ratio <= 0.5):
+        return not (ratio * bounds.up < highest)
+    # the differences are exact (Sterbenz), so rounding is monotone
+    return ratio > highest or (ratio == highest and bounds.short == 0) or ratio < bounds.tiny
+
+
+@exact
+def raise_top(start, left, right, rules, running):
+    """Raise the largest |d|, if this block's is larger."""
+    floats = running.floats
+    top = loops.exact_top(left, right)
+    if top > floats[MAX_ABS]:
+        floats[MAX_ABS] = top
+        running.integers[WORST] = start + loops.first_at(left, right, top)
+    if rules.rtol == 0:
+        floats[NEED_ATOL] = max(floats[NEED_ATOL], top)
+
+
+@exact
+def raise_ratios(left, right, reference, rules, floats):
+    """Raise the largest |d| / size and the tolerances that would pass, in float64."""
+    floats[MAX_REL] = max(floats[MAX_REL], loops.top_ratio(left, right, reference))
+    floats[NEED_ATOL] = max(floats[NEED_ATOL], loops.top_needed_atol(left, right, reference, rules.rtol))
+    floats[NEED_RTOL] = max(floats[NEED_RTOL], loops.top_needed_rtol(left, right, reference, rules.atol))
 
 
 # --- NaN and Inf ---
