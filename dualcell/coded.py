@@ -59,6 +59,13 @@ def dtype_of(array: HostArray) -> np.dtype[Any]:
     return array.table.dtype if isinstance(array, Coded) else array.dtype
 
 
+def same_dtype(left: HostArray, right: HostArray) -> bool:
+    """Whether the tensors both stand for have one dtype."""
+    if isinstance(left, Coded) or isinstance(right, Coded):
+        return isinstance(left, Coded) and isinstance(right, Coded) and left.name == right.name
+    return left.dtype == right.dtype
+
+
 @cache
 def table_of(dtype: np.dtype[Any]) -> Array:
     """The float32 value of each code of an 8- or 16-bit dtype that NumPy can cast (ml_dtypes' too)."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dualcell import loops, walks
-from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of
+from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of, same_dtype
 from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
@@ -145,7 +145,7 @@ class _Work:
         self.sides = tuple(
             coded(side) if plan.dtype is None and isinstance(side, np.ndarray) else side for side in (left, right)
         )
-        self.same_dtype = dtype_of(left) == dtype_of(right) and _name(left) == _name(right)
+        self.same_dtype = same_dtype(left, right)
         self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
         self.bounds = _bounds(tolerance, plan)
         self.in_place = all(_fits(side, plan.dtype) for side in self.sides)
@@ -229,10 +229,6 @@ class _Buffer:
         with np.errstate(invalid="ignore"):  # a signalling NaN
             np.copyto(target.reshape(part.shape), values, casting="unsafe")
         return target
-
-
-def _name(side: HostArray) -> str:
-    return side.name if isinstance(side, Coded) else side.dtype.name
 
 
 def _bounds(tolerance: Tolerance, plan: _Plan) -> loops.Bounds:

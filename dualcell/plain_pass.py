@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dualcell.coded import Array, HostArray, codes_of, decoded, dtype_of
+from dualcell.coded import Array, HostArray, codes_of, decoded, dtype_of, same_dtype
 from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
@@ -37,7 +37,6 @@ def plain_pass(
     dtypes = dtype_of(left), dtype_of(right)
     exact = dtypes[0].kind in "biu" and dtypes[1].kind in "biu"
     wide = None if exact else _wide_dtype(*dtypes)
-    same_dtype = codes_of(left).dtype == codes_of(right).dtype and _name(left) == _name(right)
     figures: Figures | None = None
     with np.errstate(all="ignore"):  # also for casts: a signalling NaN warns there
         for start, left_block, right_block in _blocks(left, right):
@@ -48,12 +47,12 @@ def plain_pass(
             )
             size = _magnitude(_as_float(block.left if reference == "left" else block.right))
             part = _measured(start, block, size, tolerance)
-            part.identical &= same_dtype
             if figures is None:
                 figures = part
             else:
                 figures.merge(part)
     assert figures is not None  # noqa: S101 - the arrays are not empty
+    figures.identical &= same_dtype(left, right)
     return figures
 
 
@@ -73,10 +72,6 @@ def absolute_error(left: HostArray, right: HostArray) -> Array:
             )
             error[start : start + left_block.size] = block.difference
     return error.reshape(left.shape)
-
-
-def _name(array: HostArray) -> str:
-    return dtype_of(array).name if isinstance(array, np.ndarray) else array.name
 
 
 def _blocks(left: HostArray, right: HostArray) -> Iterator[tuple[int, Array, Array]]:
@@ -176,12 +171,14 @@ def _measured(start: int, block: _Block, size: Array, tolerance: Tolerance) -> F
         difference.sum(), np.vdot(difference, difference), np.vdot(left, right).real,
         np.vdot(left, left).real, np.vdot(right, right).real,
     ], np.float64)  # fmt: skip
-    if not (found.sums[3] < math.inf and found.sums[4] < math.inf):
+    finite = found.sums[3] < math.inf and found.sums[4] < math.inf
+    if not finite:
         _add_nonfinite(found, block)
     if top != 0:
         allowed = tolerance.atol + tolerance.rtol * size
-        # an infinite reference must not make an infinite difference acceptable
-        passed = block.same | (np.isfinite(difference) & np.isfinite(size) & (difference <= allowed))
+        passed = difference <= allowed
+        if not finite:  # an infinite reference must not make an infinite difference acceptable
+            passed = block.same | (np.isfinite(difference) & np.isfinite(size) & passed)
         found.mismatched = int(passed.size - np.count_nonzero(passed))
         _add_ratios(found, difference, size, tolerance)
     return found
@@ -206,7 +203,8 @@ def _add_ratios(found: Figures, difference: Array, size: Array, tolerance: Toler
         found.needed_atol = found.needed_rtol = math.inf
         return
     found.needed_atol = max(0.0, _rounded_up(_needed_atol(difference, size, tolerance).max()))
-    found.needed_rtol = max(0.0, _rounded_up(_needed_rtol(difference, size, tolerance).max()))
+    if (difference > tolerance.atol).any():
+        found.needed_rtol = max(0.0, _rounded_up(_needed_rtol(difference, size, tolerance).max()))
 
 
 def _as_float(values: Array) -> Array:
