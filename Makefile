@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --no-input --disable-pip-version-check
 PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv colab-venv demo test lint format clean
+.PHONY: help venv colab-venv demo test bench lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,10 @@ demo: venv  ## run demo.ipynb in a real kernel, print its tables, write demo.htm
 
 test: venv colab-venv  ## run all tests, on the newest IPython and on Colab's
 	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+bench: venv  ## measure speed and memory, write the figures into benchmarks/README.md; BENCH="NAME ..." for some
+	@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[bench]'
+	@.venv/bin/python -m benchmarks $(BENCH)
 
 lint: venv  ## check style, format and types
 	@.venv/bin/python -m ruff check
