@@ -65,13 +65,29 @@ def absolute_error(left: HostArray, right: HostArray) -> Array:
     wide = _wide_dtype(dtype_of(left), dtype_of(right))
     exact = dtype_of(left).kind in "biu" and dtype_of(right).kind in "biu"
     error = np.empty(left.size, np.uint64 if exact else np.abs(np.zeros(1, wide)).dtype)
-    with np.errstate(all="ignore"):
-        for start, left_block, right_block in _blocks(left, right):
-            block = (
-                _integer_block(left_block, right_block) if exact else _float_block(left_block, right_block, wide, False)
-            )
-            error[start : start + left_block.size] = block.difference
+    for start, block in differences(left, right):
+        error[start : start + block.size] = block
     return error.reshape(left.shape)
+
+
+def differences(left: HostArray, right: HostArray) -> Iterator[tuple[int, Array]]:
+    """Yield (offset, |left - right|) in C order: 1-D blocks, see `absolute_error`."""
+    wide = _wide_dtype(dtype_of(left), dtype_of(right))
+    exact = dtype_of(left).kind in "biu" and dtype_of(right).kind in "biu"
+    for start, left_block, right_block in _blocks(left, right):
+        with np.errstate(all="ignore"):
+            if exact:
+                block = _integer_block(left_block, right_block).difference
+            else:
+                block = _float_difference(left_block.astype(wide), right_block.astype(wide))
+        yield start, block
+
+
+def _float_difference(left: Array, right: Array) -> Array:
+    difference = _magnitude(left - right)
+    if not np.isfinite(difference).all():
+        difference[left == right] = 0  # equal infinities
+    return difference
 
 
 def _blocks(left: HostArray, right: HostArray) -> Iterator[tuple[int, Array, Array]]:

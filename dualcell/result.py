@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualcell.coded import Array
+from dualcell.coded import Array, HostArray
 from dualcell.comparison import Comparison, host
 from dualcell.errors import DualMismatch, did_you_mean
+from dualcell.histogram import Histogram, error_histogram
 from dualcell.plain_pass import absolute_error
 from dualcell.render.html import render_html
 from dualcell.render.json import render_json
@@ -61,9 +62,21 @@ class DualRow:
             ValueError: the pair has no element-wise difference (`shape`, `missing`,
                 `unsupported`).
         """
+        return absolute_error(*self._hosts("error map"))
+
+    @property
+    def histogram(self) -> Histogram:
+        """How many elements differ by how much, in powers of two; counted on each call.
+
+        Raises:
+            ValueError: as for `error`.
+        """
+        return error_histogram(*self._hosts("histogram"))
+
+    def _hosts(self, wanted: str) -> tuple[HostArray, HostArray]:
         if self._comparison.stats is None:
-            raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no error map: {self.cause}")
-        return absolute_error(host(self._comparison.left), host(self._comparison.right))
+            raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no {wanted}: {self.cause}")
+        return host(self._comparison.left), host(self._comparison.right)
 
     def __repr__(self) -> str:
         return f"<DualRow {self.name!r}: {self.verdict}, max abs {self.figures.max_abs}>"

@@ -34,6 +34,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "plain_pass.py": (2, {"numpy"}),
     "compiled_pass.py": (2, {"numpy"}),
     "measure.py": (3, set()),
+    "histogram.py": (3, {"numpy"}),
     "project.py": (3, set()),
     "usage.py": (3, {"IPython"}),
     "frameworks/base.py": (3, {"numpy"}),
