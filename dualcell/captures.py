@@ -31,7 +31,7 @@ class Captured:
 
     Attributes:
         facts: shape, dtype and device; None if there is no tensor.
-        value: the snapshot, in its framework, on its device.
+        value: the snapshot, or the tensor itself if it was borrowed; in its framework, on its device.
         missing: why there is nothing to compare (`missing`).
         unsupported: why what is there cannot be compared (`unsupported`).
         symbolic: the value belongs to a graph that had not run.
@@ -62,23 +62,24 @@ class Captures:
     taps: Mapping[str, Sequence[Mapping[str, Captured]]] = field(default_factory=dict)
 
 
-def capture(value: Any) -> list[tuple[str, Captured]]:
+def capture(value: Any, *, borrow: bool = False) -> list[tuple[str, Captured]]:
     """Snapshot every leaf of a value.
 
     Args:
         value: a tensor, a number, or a nested structure of them.
+        borrow: keep the tensors themselves, without a copy; for whoever measures at once.
 
     Returns:
         (path, leaf) pairs; the path of a bare tensor is empty.
     """
-    return [(path, _snapshot(leaf, inside=bool(path))) for path, leaf in leaves(value)]
+    return [(path, _taken(leaf, inside=bool(path), borrow=borrow)) for path, leaf in leaves(value)]
 
 
 # what a structure may hold beside its tensors without a row of its own
 _PLAIN = (str, bytes, type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, Enum)
 
 
-def _snapshot(value: Any, *, inside: bool) -> Captured:
+def _taken(value: Any, *, inside: bool, borrow: bool) -> Captured:
     adapter = array_adapter(value)
     if adapter is None:
         way_out = "; call it and compare what it returns" if callable(value) else ""
@@ -89,7 +90,8 @@ def _snapshot(value: Any, *, inside: bool) -> Captured:
         facts, reason = adapter.facts(value), adapter.why_not(value)
         if reason:
             return Captured(facts, unsupported=reason, symbolic=is_symbolic(value))
-        return Captured(facts, adapter.snapshot(value), number=type(value) in NUMBERS)
+        kept = value if borrow else adapter.snapshot(value)
+        return Captured(facts, kept, number=type(value) in NUMBERS)
     except Exception as error:  # an exotic tensor that its adapter does not foresee is a finding, not a crash
         return Captured(unsupported=f"{_what(value)} could not be read: {type(error).__name__}: {error}")
 

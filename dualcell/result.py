@@ -44,12 +44,17 @@ class DualRow:
 
     @property
     def left(self) -> Any:
-        """The left tensor as it was captured, in its framework; None if there is none."""
+        """The left tensor, in its framework; None if there is none.
+
+        A cell or a `dual` block keeps snapshots. `compare` keeps the tensors it was given,
+        or maps of the files, without a copy: what changes them later shows here and in
+        `error`, not in the figures.
+        """
         return self._comparison.left.value
 
     @property
     def right(self) -> Any:
-        """The right tensor as it was captured, in its framework; None if there is none."""
+        """The right tensor, in its framework; None if there is none. See `left`."""
         return self._comparison.right.value
 
     @property

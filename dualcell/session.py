@@ -253,7 +253,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
             `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`.
 
     Returns:
-        A `DualResult`; a bare tensor's row is named `value`.
+        A `DualResult`; a bare tensor's row is named `value`. It keeps the tensors
+        themselves, without a copy.
 
     Raises:
         OptionError: an option is unknown or has a bad value.
@@ -267,7 +268,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         'shape'
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
-    sides = [Captures({"value" + path: leaf for path, leaf in capture(value)}) for value in (left, right)]
+    sides = [Captures({"value" + path: leaf for path, leaf in capture(value, borrow=True)}) for value in (left, right)]
     pairs = pair_up(sides[0], sides[1], (), ("left", "right"))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}

@@ -36,7 +36,7 @@ class ArrayFacts:
 
 
 class ArrayAdapter(Protocol):
-    """Reads the arrays of one library."""
+    """Reads the arrays of one library: its own snapshots, or (for `compare`) the values themselves."""
 
     def owns(self, value: Any) -> bool:
         """Whether `value` is an array of this library (of any kind, also unsupported)."""
@@ -107,10 +107,10 @@ class HostArrays:
         return np.array(self.array(value), copy=True)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        return widen(self.array(value))
+        return widen(np.asarray(self.array(value)))
 
     def to_host(self, value: Any) -> HostArray:
-        return as_host(self.array(value))
+        return as_host(np.asarray(self.array(value)))
 
 
 def why_not_numeric(array: NDArray[Any]) -> str:

@@ -54,10 +54,10 @@ class JaxArrays:
         return jnp.array(_primal(value), copy=True)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        return widen(np.asarray(value))
+        return widen(np.asarray(_primal(value)))
 
     def to_host(self, value: Any) -> HostArray:
-        return as_host(np.asarray(value))
+        return as_host(np.asarray(_primal(value)))
 
 
 def _primal(value: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from keras.src.backend.common import global_state
 from numpy.typing import NDArray
 
+from dualcell.coded import HostArray
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.numpy import NumpyArrays, NumpyBlocks
 from dualcell.options import DTYPES, Options
@@ -48,6 +49,9 @@ class KerasArrays:
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return self._ask("to_numpy", value)
+
+    def to_host(self, value: Any) -> HostArray:
+        return self._ask("to_host", value)
 
     def _ask(self, verb: str, variable: Any, **default: Any) -> Any:
         """The answer of the backend's own adapter for the tensor in a variable."""

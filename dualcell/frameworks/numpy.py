@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -24,8 +25,24 @@ class NumpyArrays(HostArrays):
         return np.asanyarray(value)
 
     def snapshot(self, value: Any) -> Any:
-        """A masked or structured array is kept as it is."""
-        return value if self.why_not(value) else super().snapshot(value)
+        """A copy, unless nobody can write to the memory; a masked or structured array is kept as it is.
+
+        An array that is merely marked read-only is copied: its base, an older view of it
+        or its owner, who may lift the mark, can still be written to.
+        """
+        return value if self.why_not(value) or _is_frozen(value) else super().snapshot(value)
+
+
+def _is_frozen(array: Any) -> bool:
+    """Whether the memory is a read-only mapping of a file, or `bytes`, however many views there are on it.
+
+    A file can be written to by other means; its mapping is kept all the same, as it may
+    be larger than memory.
+    """
+    owner = array
+    while isinstance(owner, np.ndarray | memoryview):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    return isinstance(owner, bytes) or (isinstance(owner, mmap.mmap) and memoryview(owner).readonly)
 
 
 class NumpyBlocks:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -55,10 +56,16 @@ class TensorflowArrays:
         return tf.identity(value) if isinstance(value, tf.Variable) else value
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
-        return widen(value.numpy())
+        return widen(_on_host(value))
 
     def to_host(self, value: Any) -> HostArray:
-        return as_host(value.numpy())
+        return as_host(_on_host(value))
+
+
+def _on_host(value: Any) -> NDArray[Any]:
+    """The values, a view where they are in host memory (`value.numpy()` would copy them)."""
+    tensor = tf.identity(value) if isinstance(value, tf.Variable) else value
+    return np.asarray(tensor if tensor.shape.rank else tensor.numpy())  # NumPy cannot view 0-d bfloat16
 
 
 def _device(name: str) -> str:

@@ -78,7 +78,7 @@ class TorchArrays:
             if value.dtype == torch.bfloat16 or _is_float8(value.dtype):
                 codes = value.view(_CODES[value.dtype.itemsize]).numpy()
                 return Coded(codes, _table(value.dtype), _name(value.dtype))
-            return value.to(_WIDER.get(value.dtype, value.dtype)).numpy()
+            return value.to(_WIDER.get(value.dtype, value.dtype)).numpy(force=True)  # of a zero tensor too
 
 
 def _name(dtype: torch.dtype) -> str:
