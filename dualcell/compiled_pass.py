@@ -31,7 +31,7 @@ class _Plan:
 
     Attributes:
         walk: the compiled walk.
-        dtype: what both sides are cast to on the way; None if they are read as they are.
+        dtype: what both sides are cast to on the way; None if they are decoded in the loops.
         quick: the type `T` of the quick loops.
         short: see `loops.Bounds`.
     """
@@ -45,13 +45,14 @@ class _Plan:
 def plan_for(left: HostArray, right: HostArray) -> _Plan | None:
     """The compiled walk for two arrays, or None: the plain pass takes the rarer dtypes."""
     dtypes = dtype_of(left), dtype_of(right)
-    if _is_short(left) and _is_short(right):
-        return _Plan(walks.walk_coded, None, np.float32, 1)
+    if _is_short_float(left) and _is_short_float(right):
+        return _Plan(walks.walk_short, None, np.float32, 1)
     kinds = {dtype.kind for dtype in dtypes}
     bits = max(8 * dtype.itemsize for dtype in dtypes)
     wide = np.result_type(*dtypes)
     if kinds <= set("biu") and bits <= 16:  # float32 holds them, and their differences
-        return _Plan(walks.walk_real, np.dtype(np.float32), np.float32, int(bits == 8))
+        dtype = None if dtypes[0] == dtypes[1] else np.dtype(np.float32)
+        return _Plan(walks.walk_real if dtype else walks.walk_short, dtype, np.float32, int(bits == 8))
     if kinds == {"f"} and wide == np.float32:
         return _Plan(walks.walk_real, np.dtype(np.float32), np.float32)
     if wide == np.complex64 and kinds == {"c"}:
@@ -64,7 +65,7 @@ def plan_for(left: HostArray, right: HostArray) -> _Plan | None:
     return None
 
 
-def _is_short(array: HostArray) -> bool:
+def _is_short_float(array: HostArray) -> bool:
     return isinstance(array, Coded) or array.dtype == np.float16
 
 
@@ -135,6 +136,20 @@ def _fits(side: HostArray, dtype: np.dtype[Any] | None) -> bool:
     return codes.flags.c_contiguous and (dtype is None or (codes.dtype == dtype and codes is side))
 
 
+def _as_codes(side: HostArray) -> HostArray:
+    """Numbers of 8 or 16 bits as the loops know them."""
+    if isinstance(side, Coded) or side.dtype.kind in "iu":
+        return side
+    return side.view(np.uint8) if side.dtype.kind == "b" else coded(side)
+
+
+def _decoding(side: HostArray) -> Any:
+    """How `loops.decode` reads a side."""
+    if isinstance(side, Coded):
+        return 16 if side.name == "bfloat16" else side.table
+    return None
+
+
 class _Work:
     """One comparison: what all threads share, read only."""
 
@@ -142,9 +157,8 @@ class _Work:
         self, left: HostArray, right: HostArray, plan: _Plan, tolerance: Tolerance, equal_nan: bool, by_right: bool
     ) -> None:
         self.plan = plan
-        self.sides = tuple(
-            coded(side) if plan.dtype is None and isinstance(side, np.ndarray) else side for side in (left, right)
-        )
+        self.sides = tuple(side if plan.dtype else _as_codes(side) for side in (left, right))
+        self.how = () if plan.dtype else tuple(_decoding(side) for side in self.sides)
         self.same_dtype = same_dtype(left, right)
         self.rules = walks.Rules(float(tolerance.rtol), float(tolerance.atol), equal_nan, by_right)
         self.bounds = _bounds(tolerance, plan)
@@ -158,8 +172,7 @@ class _Work:
         buffers = [_Buffer(side, self.plan.dtype) for side in self.sides]
         for start, where in ranges:
             left, right = (self._taken(where, *pair) for pair in zip(self.sides, buffers, strict=True))
-            tables = [side.table for side in self.sides if isinstance(side, Coded)] if self.plan.dtype is None else []
-            self.plan.walk(start, left, right, *tables, self.rules, self.bounds, BLOCK, running)
+            self.plan.walk(start, left, right, *self.how, self.rules, self.bounds, BLOCK, running)
             total += left.size
         return self._figures(total, running)
 

@@ -87,11 +87,35 @@ def float_of(context, bits):
 # --- reading ---
 
 
-@exact
-def decode(codes, table, target):
-    """Floats of 8 and 16 bits through the table of their values."""
+def decode(codes, how, target):
+    """Numbers of 8 and 16 bits as float32.
+
+    `how` is None for integers, the table of their values for floats, and 16 for bfloat16,
+    whose bits are the upper half of a float32.
+    """
+    raise NotImplementedError("compiled code only")
+
+
+@overload(decode)
+def _(codes, how, target):
+    if isinstance(how, types.NoneType):
+        return _decode_integers
+    return _decode_by_table if isinstance(how, types.Array) else _decode_by_shift
+
+
+def _decode_integers(codes, how, target):
     for i in range(codes.size):
-        target[i] = table[codes[i]]
+        target[i] = codes[i]
+
+
+def _decode_by_table(codes, how, target):
+    for i in range(codes.size):
+        target[i] = how[codes[i]]
+
+
+def _decode_by_shift(codes, how, target):
+    for i in range(codes.size):
+        target[i] = float_of(np.int32(np.uint32(codes[i]) << np.uint32(16)))
 
 
 @exact

@@ -72,14 +72,14 @@ def walk_real(start, left, right, rules, bounds, block, running):
 
 
 @exact
-def walk_coded(start, left, right, left_table, right_table, rules, bounds, block, running):
-    """Add floats of 8 or 16 bits, given as unsigned integers, and the float32 tables of their values."""
+def walk_short(start, left, right, left_how, right_how, rules, bounds, block, running):
+    """Add numbers of 8 or 16 bits, and how `loops.decode` reads them."""
     scratch = np.empty((4, block), np.float32)
     for at in range(0, left.size, block):
         n = min(block, left.size - at)
         x, y = scratch[2, :n], scratch[3, :n]
-        loops.decode(left[at : at + n], left_table, x)
-        loops.decode(right[at : at + n], right_table, y)
+        loops.decode(left[at : at + n], left_how, x)
+        loops.decode(right[at : at + n], right_how, y)
         add_real(start + at, x, y, rules, bounds, scratch, running)
 
 
