@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dualcell.errors import DeviceError as DeviceError
     from dualcell.errors import DualError as DualError
     from dualcell.errors import DualMismatch as DualMismatch
+    from dualcell.errors import FileError as FileError
     from dualcell.errors import FrameworkError as FrameworkError
     from dualcell.errors import OptionError as OptionError
     from dualcell.result import DualResult as DualResult
@@ -28,6 +29,7 @@ _PUBLIC = {
     "DualError": "errors",
     "DualMismatch": "errors",
     "DualResult": "result",
+    "FileError": "errors",
     "FrameworkError": "errors",
     "OptionError": "errors",
     "assert_close": "session",
@@ -41,6 +43,7 @@ __all__ = [
     "DualError",
     "DualMismatch",
     "DualResult",
+    "FileError",
     "FrameworkError",
     "OptionError",
     "assert_close",

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from dualcell.errors import did_you_mean
+from dualcell.files import names_file
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.registry import array_adapter, is_symbolic
 from dualcell.nested import NUMBERS, holds_values, leaves
@@ -83,6 +84,8 @@ def _taken(value: Any, *, inside: bool, borrow: bool) -> Captured:
     adapter = array_adapter(value)
     if adapter is None:
         way_out = "; call it and compare what it returns" if callable(value) else ""
+        if borrow and not inside and names_file(value):
+            way_out = f"; pass pathlib.Path({value!r}) to compare the file"
         return Captured(
             unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside and isinstance(value, _PLAIN)
         )

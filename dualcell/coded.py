@@ -40,6 +40,12 @@ class Coded:
         """Number of elements."""
         return self.codes.size
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """The values, for `numpy.asarray`: a new float32 array."""
+        if copy is False:
+            raise ValueError(f"{self.name} has no NumPy dtype, so its values are a copy.")
+        return self.table[self.codes].astype(dtype or self.table.dtype, copy=False)
+
 
 HostArray = Array | Coded
 

@@ -4,6 +4,7 @@
 DualError
 ├── OptionError      a wrong option, header or capture (also a ValueError)
 ├── DeviceError      a device this machine lacks (also a RuntimeError)
+├── FileError        a file that cannot be read as tensors (also an OSError)
 ├── FrameworkError   a framework that is unknown or not installed (also an ImportError)
 └── DualMismatch     the comparison failed (also an AssertionError)
 ```
@@ -26,6 +27,10 @@ class OptionError(DualError, ValueError):
 
 class DeviceError(DualError, RuntimeError):
     """A device that this machine, or the framework on it, does not have."""
+
+
+class FileError(DualError, OSError):
+    """A file that is not there, of a kind dualcell does not open, or not what it says it is."""
 
 
 class FrameworkError(DualError, ImportError):

@@ -6,6 +6,7 @@ One `Session` serves the cell magic, the fences and the context manager; `compar
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from dualcell.blocks import Block, Cell
 from dualcell.captures import OUT, Captures, Side, Watch, capture, root, take, unbound_hint
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
+from dualcell.files import open_file
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
 from dualcell.report import SideFacts, build_report, settings_of
@@ -247,8 +249,10 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
 
     Args:
         left: a tensor of any framework, a number, or a dict, list, tuple, NamedTuple or
-            dataclass of them; the reference unless `reference="right"`.
-        right: the same structure on the other side.
+            dataclass of them; or a `pathlib.Path` of a `.npy` or `.safetensors` file, which
+            is compared without being read into memory whole. The reference unless
+            `reference="right"`.
+        right: the same structure on the other side; a `.safetensors` file is a dict.
         **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
             `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`.
 
@@ -258,6 +262,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
 
     Raises:
         OptionError: an option is unknown or has a bad value.
+        FileError: a path leads to no file, or to none that can be read as tensors.
 
     Examples:
         >>> import numpy as np
@@ -268,12 +273,19 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         'shape'
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
-    sides = [Captures({"value" + path: leaf for path, leaf in capture(value, borrow=True)}) for value in (left, right)]
+    sides = [
+        Captures({"value" + path: leaf for path, leaf in capture(_opened(value), borrow=True)})
+        for value in (left, right)
+    ]
     pairs = pair_up(sides[0], sides[1], (), ("left", "right"))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
     report = build_report((SideFacts("left"), SideFacts("right")), comparisons, settings)
     return DualResult(report, comparisons)
+
+
+def _opened(value: Any) -> Any:
+    return open_file(value) if isinstance(value, os.PathLike) else value
 
 
 def assert_close(left: Any, right: Any, **options: Any) -> None:
@@ -287,6 +299,7 @@ def assert_close(left: Any, right: Any, **options: Any) -> None:
     Raises:
         DualMismatch: an `AssertionError` with the table in its text.
         OptionError: an option is unknown or has a bad value.
+        FileError: see `compare`.
 
     Examples:
         >>> import numpy as np

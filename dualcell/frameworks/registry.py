@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ADAPTERS = {
     "builtins": "dualcell.frameworks.python",
     "numpy": "dualcell.frameworks.numpy",
+    "dualcell.coded": "dualcell.frameworks.coded",
     "torch": "dualcell.frameworks.torch",
     "tf_keras": "dualcell.frameworks.tf_keras",
     "tensorflow": "dualcell.frameworks.tensorflow",
