@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dualcell.captures import Captured
-from dualcell.coded import HostArray
-from dualcell.frameworks.registry import array_adapter
+from dualcell.devices import host, measure_slabs, measure_there
 from dualcell.measure import measure
 from dualcell.options import Options
 from dualcell.pairs import Pair
@@ -71,15 +70,22 @@ def _compiled(leaf: Captured) -> str:
 def _compare_values(pair: Pair, left_dtype: str, right_dtype: str, options: Options) -> Comparison:
     tolerance = options.tolerances.of(pair.row, left_dtype, right_dtype)
     try:
-        left, right = host(pair.left), host(pair.right)
+        stats = _measured(pair.left, pair.right, tolerance, options)
     except Exception as error:  # an exotic tensor that cannot be read is a finding, not a crash
         note = f"the values could not be read: {type(error).__name__}: {error}"
         return Comparison(pair.row, "unsupported", False, pair.left, pair.right, note=note)
-    stats = measure(left, right, tolerance, equal_nan=options.equal_nan, reference=options.reference)
     verdict = _verdict(stats, left_dtype == right_dtype)
     passed = verdict in ("equal", "close") or (verdict == "dtype" and options.allow_dtype)
     note = _note(verdict, passed, stats)
     return Comparison(pair.row, verdict, passed, pair.left, pair.right, stats, tolerance, note)
+
+
+def _measured(left: Captured, right: Captured, tolerance: Tolerance, options: Options) -> Stats:
+    """The figures, measured where the leaves are: on the host, on their accelerator, else slab by slab."""
+    how: Any = {"equal_nan": options.equal_nan, "reference": options.reference}
+    if left.facts and right.facts and left.facts.device == right.facts.device == "cpu":
+        return measure(host(left), host(right), tolerance, **how)
+    return measure_there(left, right, tolerance, **how) or measure_slabs(left, right, tolerance, **how)
 
 
 def _verdict(stats: Stats, same_dtype: bool) -> Verdict:
@@ -100,15 +106,6 @@ def _note(verdict: Verdict, passed: bool, stats: Stats) -> str:
     if stats.total == 0:
         return "both are empty: no element was compared"
     return ""
-
-
-def host(leaf: Captured) -> HostArray:
-    """A captured leaf's values on the host, in a dtype that holds them exactly."""
-    adapter = array_adapter(leaf.value)
-    if adapter is None:
-        raise TypeError(f"no adapter reads a {type(leaf.value).__name__}")
-    to_host = getattr(adapter, "to_host", adapter.to_numpy)  # an optional verb
-    return to_host(leaf.value)
 
 
 def _sided(side: str, reason: str) -> str:

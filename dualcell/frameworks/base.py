@@ -57,8 +57,10 @@ class ArrayAdapter(Protocol):
     def to_numpy(self, value: Any) -> NDArray[Any]:
         """The values on the host, in a dtype that holds them exactly (float32 for bfloat16).
 
-        An adapter may have one verb more, `to_host`, that gives the same values but
-        leaves bfloat16 and float8 as they are, in `dualcell.coded.Coded`: no wider copy.
+        An adapter may have two verbs more. `to_host` gives the same values but leaves
+        bfloat16 and float8 as they are, in `dualcell.coded.Coded`: no wider copy. `bare`
+        gives the tensor itself, on its device and without a copy, that a parameter,
+        variable or tracer stands for; what it gives can be indexed.
         """
         ...
 

@@ -53,6 +53,9 @@ class JaxArrays:
         """A copy: the array may share memory with a NumPy or torch one (DLPack), or be donated."""
         return jnp.array(_primal(value), copy=True)
 
+    def bare(self, value: Any) -> Any:
+        return _primal(value)
+
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(np.asarray(_primal(value)))
 

@@ -47,6 +47,9 @@ class KerasArrays:
         """The variable's present value, as a tensor of the backend."""
         return value if self.symbolic(value) else self._ask("snapshot", value)
 
+    def bare(self, value: Any) -> Any:
+        return self._ask("bare", value)
+
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return self._ask("to_numpy", value)
 

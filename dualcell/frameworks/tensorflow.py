@@ -55,6 +55,9 @@ class TensorflowArrays:
         """Tensors cannot change; a variable gives a copy of its present value."""
         return tf.identity(value) if isinstance(value, tf.Variable) else value
 
+    def bare(self, value: Any) -> Any:
+        return value.value() if isinstance(value, tf.Variable) else value
+
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return widen(_on_host(value))
 

@@ -72,6 +72,10 @@ class TorchArrays:
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return plain_array(self.to_host(value))
 
+    def bare(self, value: Any) -> torch.Tensor:
+        with temporarily_clear_interpreter_stack():
+            return _unwrapped(value).detach().as_subclass(torch.Tensor)
+
     def to_host(self, value: Any) -> HostArray:
         with temporarily_clear_interpreter_stack():
             value = _unwrapped(value).detach().cpu().resolve_conj().resolve_neg()

@@ -31,6 +31,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "narrow.py": (0, {"numpy"}),
     "files.py": (1, {"numpy"}),
     "stats.py": (1, {"numpy"}),
+    "slabs.py": (0, {"numpy"}),
     "loops.py": (0, {"numba", "numpy"}),
     "walks.py": (1, {"numpy"}),
     "plain_pass.py": (2, {"numpy"}),
@@ -45,6 +46,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/pandas.py": (4, {"numpy", "pandas"}),
     "frameworks/coded.py": (5, {"numpy"}),
     "frameworks/torch.py": (5, {"numpy", "torch"}),
+    "frameworks/torch_pass.py": (5, {"numpy", "torch"}),
     "frameworks/tensorflow.py": (5, {"numpy", "tensorflow"}),
     "frameworks/jax.py": (5, {"numpy", "jax"}),
     "frameworks/keras.py": (6, {"numpy", "keras"}),
@@ -57,6 +59,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "captures.py": (9, set()),
     "environment.py": (9, {"triton"}),  # imported early, or it aborts the process (see there)
     "pairs.py": (10, set()),
+    "devices.py": (10, {"numpy"}),
     "comparison.py": (11, set()),
     "report.py": (12, set()),
     "render/text.py": (13, set()),

@@ -1,0 +1,163 @@
+"""Two captured leaves, not both in host memory -> `Stats`, with no whole copy of either.
+
+On one accelerator they are measured there; else slab by slab on the host.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dualcell.captures import Captured
+from dualcell.coded import Coded, HostArray
+from dualcell.frameworks.base import ArrayFacts
+from dualcell.frameworks.registry import array_adapter
+from dualcell.measure import measure
+from dualcell.plain_pass import plain_pass
+from dualcell.slabs import slabs
+from dualcell.stats import Figures, Stats
+from dualcell.tolerance import Tolerance
+
+SLAB = 4_194_304  # elements of each side that are on the host at once: 2 * 32 MB of float64
+
+_Read = Callable[[tuple[Any, ...]], HostArray]  # index -> the values there, on the host
+
+
+def host(leaf: Captured) -> HostArray:
+    """A captured leaf's values on the host, in a dtype that holds them exactly."""
+    return _on_host(leaf.value)
+
+
+def _on_host(value: Any) -> HostArray:
+    adapter = array_adapter(value)
+    if adapter is None:
+        raise TypeError(f"no adapter reads a {type(value).__name__}")
+    to_host = getattr(adapter, "to_host", adapter.to_numpy)  # an optional verb
+    return to_host(value)
+
+
+# --- on one accelerator ---
+
+
+def measure_there(
+    left: Captured, right: Captured, tolerance: Tolerance, *, equal_nan: bool = False, reference: str = "left"
+) -> Stats | None:
+    """The figures, measured where both leaves are; None if they cannot be.
+
+    They can be on one CUDA or ROCm device (others lack float64), when torch is imported
+    and takes both: its own tensors, other libraries' by DLPack. No memory left there,
+    or a dtype that torch or the device does not know: None as well.
+    """
+    facts = _facts(left)
+    if facts.device != _facts(right).device or not facts.device.startswith("cuda") or sys.modules.get("torch") is None:
+        return None
+    try:
+        from dualcell.frameworks.torch_pass import on_one_device, torch_pass  # deferred: torch is there
+
+        tensors = on_one_device(_bare(left.value), _bare(right.value))
+        if tensors is None or 0 in facts.shape or not all(map(_is_as_told, tensors, (left, right))):
+            return None
+        figures = torch_pass(*tensors, tolerance, equal_nan=equal_nan, reference=reference)
+        read_left, read_right = ((lambda where, tensor=tensor: _on_host(tensor[where])) for tensor in tensors)
+    except Exception:  # whatever stopped it, the slabs are read without its help
+        return None
+    return _finished(figures, facts.shape, read_left, read_right)
+
+
+def _facts(leaf: Captured) -> ArrayFacts:
+    assert leaf.facts is not None  # noqa: S101 - a supported leaf has facts
+    return leaf.facts
+
+
+def _bare(value: Any) -> Any:
+    """The tensor under a parameter, variable or tracer."""
+    adapter: Any = array_adapter(value)
+    return adapter.bare(value) if hasattr(adapter, "bare") else value  # an optional verb
+
+
+# --- slab by slab ---
+
+
+def measure_slabs(
+    left: Captured, right: Captured, tolerance: Tolerance, *, equal_nan: bool = False, reference: str = "left"
+) -> Stats:
+    """The figures of two leaves of one shape, wherever each is.
+
+    A leaf on a device comes to the host in slabs of at most `SLAB` elements; one that
+    its library cannot index comes whole.
+    """
+    shape = _facts(left).shape
+    if math.prod(shape) <= SLAB:
+        return measure(host(left), host(right), tolerance, equal_nan=equal_nan, reference=reference)
+    read_left, read_right = _reader(left), _reader(right)
+    figures: Figures | None = None
+    for start, where in slabs(shape, SLAB):
+        parts = read_left(where), read_right(where)
+        found = _pass_for(*parts, tolerance)(*parts, tolerance, equal_nan=equal_nan, reference=reference)
+        found.worst += start
+        if figures is None:
+            figures = found
+        else:
+            with np.errstate(invalid="ignore"):  # infinite sums
+                figures.merge(found)
+    assert figures is not None  # noqa: S101 - the leaves are not empty
+    return _finished(figures, shape, read_left, read_right)
+
+
+def _reader(leaf: Captured) -> _Read:
+    """How to read the slabs of a leaf."""
+    facts = _facts(leaf)
+    if facts.device != "cpu":
+        bare = _bare(leaf.value)
+        if _can_index(bare, facts):
+            return lambda where: _on_host(bare[where])
+    whole = host(leaf)
+    return lambda where: _part(whole, where)
+
+
+def _is_as_told(value: Any, leaf: Captured) -> bool:
+    """Whether what DLPack handed over has the leaf's own shape and dtype."""
+    adapter: Any = array_adapter(value)
+    found, facts = adapter.facts(value), _facts(leaf)
+    return (found.shape, found.dtype) == (facts.shape, facts.dtype)
+
+
+def _can_index(value: Any, facts: ArrayFacts) -> bool:
+    """Whether a library's own indexing gives what NumPy's would; asked for one element."""
+    first = (*(0 for _ in facts.shape[1:]), slice(0, 1))
+    try:
+        part = value[first]
+        adapter: Any = array_adapter(part)
+        found = adapter.facts(part)
+    except Exception:  # a library's own way to say no
+        return False
+    return (found.shape, found.dtype) == ((1,), facts.dtype)
+
+
+def _part(whole: HostArray, where: tuple[Any, ...]) -> HostArray:
+    """Some elements of a host array; a view."""
+    return replace(whole, codes=whole.codes[where]) if isinstance(whole, Coded) else whole[where]
+
+
+def _pass_for(left: HostArray, right: HostArray, tolerance: Tolerance) -> Callable[..., Figures]:
+    """The compiled pass where it can take them, else the plain one."""
+    if max(tolerance.rtol, tolerance.atol) > 1e30:  # float32 would overflow
+        return plain_pass
+    try:
+        from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
+    except ImportError:
+        return plain_pass
+    return plain_pass if plan_for(left, right) is None else compiled_pass
+
+
+def _finished(figures: Figures, shape: tuple[int, ...], read_left: _Read, read_right: _Read) -> Stats:
+    """The finished `Stats`; of the values only the two at the worst index are read."""
+    index = tuple(int(i) for i in np.unravel_index(figures.worst, shape))
+    where = (*index[:-1], slice(index[-1], index[-1] + 1)) if index else ()
+    stats = replace(figures, worst=0).stats(read_left(where), read_right(where))
+    return replace(stats, worst_index=index)
