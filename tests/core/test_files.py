@@ -8,6 +8,7 @@ import os
 import pickle
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -93,6 +94,24 @@ def test_what_is_no_number_in_a_file_is_unsupported(tmp_path):
     for name, cause in (("x", "dtype <U1 holds text"), ("y", "a structured array")):
         row = dualcell.compare(tmp_path / f"{name}.npy", np.ones(2))["value"]
         assert (row.verdict, row.cause.startswith(f"left: {cause}")) == ("unsupported", True)
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
+    import torch
+    from safetensors.torch import save_model
+
+    monkeypatch.chdir(tmp_path)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    save_model(net, "net.safetensors")
+    np.save("old.npy", np.arange(3))
+    np.save("new.npy", np.arange(3))
+    readme = (Path(dualcell.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("## Files\n\n```python\n")[2].partition("```")[0]
+    results = []
+    watched = {"dualcell": SimpleNamespace(compare=lambda *sides: results.append(dualcell.compare(*sides))), "net": net}
+    exec(example, watched)  # noqa: S102 - ours
+    assert [{row.name for row in result} for result in results] == [{"value"}, {"value['0.weight']", "value['0.bias']"}]
+    assert all(results)
 
 
 # --- text that looks like a path ---
@@ -278,6 +297,7 @@ HUGE = f"({2**62}, 4)"
         (raw(b""), "its header is not JSON (Expecting value: line 1 column 1 (char 0))"),
         (raw(b'{"a":' * 99_999), "its header is not JSON (maximum recursion depth exceeded)"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_hostile_beginning(tmp_path, data, what):
     (tmp_path / "x.safetensors").write_bytes(data)
@@ -374,6 +394,7 @@ def npy(descr="'<f4'", shape="(2,)", data=bytes(8), version=b"\1\0"):
         (npy()[:30], None),
         (b"\x93NUMPY\1\0\xff\xff" + bytes(20), None),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_a_hostile_npy_file(tmp_path, data, what):
     (tmp_path / "x.npy").write_bytes(data)
