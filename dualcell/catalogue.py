@@ -1,0 +1,16 @@
+"""The causes dualcell knows: a closed list, the simplest first."""
+
+from __future__ import annotations
+
+from dualcell.cause import Cause
+from dualcell.causes import channels, layout, numbers, pieces, regions, rows, values
+
+CAUSES: tuple[Cause, ...] = (
+    *layout.CAUSES,
+    *values.CAUSES,
+    *pieces.CAUSES,
+    *numbers.CAUSES,
+    *rows.CAUSES,
+    *channels.CAUSES,
+    *regions.CAUSES,
+)

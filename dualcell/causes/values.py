@@ -1,0 +1,219 @@
+"""Causes that change every element by one rule: scale, offset, sign, and functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dualcell.cause import Array, RelationCause, Step
+from dualcell.sampling import fits
+
+Facts = Mapping[str, Any]
+
+
+# --- scale ---
+
+
+def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
+    square = float(left @ left)
+    factor = float(left @ right) / square if square else math.nan
+    if not math.isfinite(factor) or factor == 0 or abs(factor - 1) < facts["closeness"]:
+        return None
+    if not fits(left * factor, right, facts["closeness"]):
+        return None
+    if abs(factor + 1) < facts["closeness"]:
+        return Step("sign", "times -1", np.negative, "-{left}", "-{right}")
+    number, hint = _constant(factor, facts)
+    words = f"times {number}"
+    return Step("scale", words, lambda array: array * factor, f"{{left}} * {number}", f"{{right}} / {number}", hint, 1)
+
+
+def _constant(factor: float, facts: Facts) -> tuple[str, str]:
+    """A factor in words, and where it may come from."""
+    for number, said in _known(facts):
+        for text, value in ((f"{number:g}", number), (f"(1 / {number:g})", 1 / number)):
+            if abs(factor / value - 1) < 20 * facts["closeness"]:
+                return (text, said) if text[0] != "(" or not (1 / number).is_integer() else (f"{1 / number:g}", said)
+    return f"{factor:.7g}", ""
+
+
+def _known(facts: Facts) -> list[tuple[float, str]]:
+    """Numbers that are the reason for many factors; those of the shape first."""
+    shape = tuple(facts["shape"])
+    size = math.prod(shape)
+    known = [(float(n), f"{n} is the size of axis {axis}: a sum against a mean over it")
+             for axis, n in enumerate(shape) if n > 1]  # fmt: skip
+    known += [(float(size), f"{size} is the number of elements: a sum against a mean")] if size > 1 else []
+    known += [(math.sqrt(n), f"the square root of {n}, the size of axis {axis}: scaled attention, or embeddings")
+              for axis, n in enumerate(shape) if n > 1]  # fmt: skip
+    known += [(n / (n - 1), f"{n} / {n - 1}: variance with or without Bessel's correction")
+              for n in {*shape, size, *facts.get("sizes", ())} if n > 2]  # fmt: skip
+    known += [(math.sqrt(n / (n - 1)), f"the root of {n} / {n - 1}: deviation with or without Bessel's correction")
+              for n in {*shape, size, *facts.get("sizes", ())} if n > 2]  # fmt: skip
+    known += [(255.0, "255: images in 0..255 on one side and in 0..1 on the other")]
+    known += [(math.log(2), "ln 2: logarithms of base 2"), (math.log(10), "ln 10: logarithms of base 10")]
+    known += [(180 / math.pi, "degrees against radians")]
+    return known + [(float(n), f"{n} times: gradients summed over {n} steps or losses") for n in range(2, 65)]
+
+
+def _multiply(array: Array, random: np.random.Generator) -> Array | None:
+    return array * array.dtype.type(random.choice([255.0, 1 / 255, 0.5, 2.0, 8.0]))
+
+
+SCALE = RelationCause(
+    name="scale",
+    title="Every element is multiplied by one number",
+    about="A loss or gradient that one side sums and the other averages, images divided by 255, attention without "
+    "1/sqrt(d), gradients accumulated over k steps, biased against unbiased variance.",
+    entries=("grad-sum-vs-mean-loss", "image-value-range", "attention-unscaled", "grad-accumulate-vs-overwrite",
+             "std-unbiased", "loss-sum-reduction", "mx-l2loss-half"),
+    plant=_multiply,
+    relate=_scale,
+)  # fmt: skip
+
+SIGN = RelationCause(
+    name="sign",
+    title="The sign is turned",
+    about="A similarity that one side turns into a loss, a gradient taken for ascent.",
+    entries=("cosine-loss-sign",),
+    plant=lambda array, random: -array,
+)
+
+
+# --- offset ---
+
+
+def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
+    offset = float(np.mean(right - left))
+    spread = float(np.std(right))
+    if abs(offset) <= 10 * facts["closeness"] * max(spread, 1e-30) or not fits(
+        left + offset, right, facts["closeness"]
+    ):
+        return None
+    if np.std(right - left - offset) > facts["closeness"] * spread:
+        return None
+    words = f"plus {offset:.7g}"
+    return Step("offset", words, lambda array: array + offset, f"{{left}} + {offset:.7g}", f"{{right}} - {offset:.7g}",
+                freedom=1)  # fmt: skip
+
+
+OFFSET = RelationCause(
+    name="offset",
+    title="One number is added to every element",
+    about="A bias or a mean that one side has and the other has not; 1 - x and x - 1 losses.",
+    entries=("cosine-loss-sign",),
+    plant=lambda array, random: array + array.dtype.type(random.choice([0.5, -1.0, 3.0]) * (np.std(array) or 1.0)),
+    relate=_offset,
+)
+
+
+def _affine(left: Array, right: Array, facts: Facts) -> Step | None:
+    spread = float(np.var(left))
+    if not spread:
+        return None
+    factor = float(np.mean((left - left.mean()) * (right - right.mean()))) / spread
+    offset = float(right.mean() - factor * left.mean())
+    closeness = facts["closeness"]
+    plain = abs(factor - 1) < closeness or abs(offset) < 10 * closeness * float(np.std(right))
+    if plain or not math.isfinite(factor) or factor == 0 or not fits(left * factor + offset, right, closeness):
+        return None
+    if np.std(left * factor + offset - right) > closeness * np.std(right):
+        return None
+    words = f"times {factor:.7g} plus {offset:.7g}"
+    return Step("affine", words, lambda array: array * factor + offset, f"{{left}} * {factor:.7g} + {offset:.7g}",
+                f"({{right}} - {offset:.7g}) / {factor:.7g}", freedom=2)  # fmt: skip
+
+
+AFFINE = RelationCause(
+    name="affine",
+    title="Every element is scaled and shifted by the same two numbers",
+    about="Images in -1..1 on one side and in 0..1 or 0..255 on the other; inputs normalised by a mean and deviation.",
+    entries=("image-mean-std-normalise", "image-value-range"),
+    plant=lambda array, random: array * array.dtype.type(2 / 255) - array.dtype.type(1),
+    relate=_affine,
+)
+
+
+# --- functions ---
+
+
+def _sigmoid(values: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * values))
+
+
+def _gelu_tanh(values: Array) -> Array:
+    return 0.5 * values * (1 + np.tanh(math.sqrt(2 / math.pi) * (values + 0.044715 * values**3)))
+
+
+# name -> (function, how to write it around a tensor)
+FUNCTIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "exp": (np.exp, "exp({})"),
+    "log": (np.log, "log({})"),
+    "log1p": (np.log1p, "log1p({})"),
+    "expm1": (np.expm1, "expm1({})"),
+    "sqrt": (np.sqrt, "sqrt({})"),
+    "square": (np.square, "square({})"),
+    "reciprocal": (np.reciprocal, "1 / {}"),
+    "sigmoid": (_sigmoid, "sigmoid({})"),
+    "logit": (lambda values: np.log(values / (1 - values)), "log({0} / (1 - {0}))"),
+    "tanh": (np.tanh, "tanh({})"),
+    "arctanh": (np.arctanh, "atanh({})"),
+    "softplus": (lambda values: np.logaddexp(values, 0), "softplus({})"),
+    "log_sigmoid": (lambda values: -np.logaddexp(-values, 0), "log(sigmoid({}))"),
+    "relu": (lambda values: np.maximum(values, 0), "relu({})"),
+    "abs": (np.abs, "abs({})"),
+    "silu": (lambda values: values * _sigmoid(values), "silu({})"),
+    "gelu": (_gelu_tanh, "gelu({})"),
+    "hard_sigmoid": (lambda values: np.clip(values / 6 + 0.5, 0, 1), "relu6({} + 3) / 6"),
+    "floor": (np.floor, "floor({})"),
+    "round": (np.round, "round({})"),
+    "one_minus": (lambda values: 1 - values, "1 - {}"),
+}
+
+
+def _function(left: Array, right: Array, facts: Facts) -> Step | None:
+    for name, (function, text) in FUNCTIONS.items():
+        for forward in (True, False):
+            given, wanted = (left, right) if forward else (right, left)
+            found = function(given)
+            if np.isfinite(found).all() and fits(found, wanted, facts["closeness"]) and not _trivial(given, found):
+                return _applied(name, text, function, forward)
+    return None
+
+
+def _trivial(given: Array, found: Array) -> bool:
+    return bool(np.allclose(given, found, rtol=1e-3, atol=0))
+
+
+def _applied(name: str, text: str, function: Callable[[Array], Array], forward: bool) -> Step:
+    if forward:
+        return Step("function", f"{name} of the left", function, text.format("{left}"), f"{{right}} without {name}")
+    return Step("function", f"{name} of the right", function, f"{{left}} without {name}", text.format("{right}"),
+                on="right")  # fmt: skip
+
+
+def _apply_one(array: Array, random: np.random.Generator) -> Array | None:
+    names = [name for name, (function, _) in FUNCTIONS.items() if _applicable(function, array)]
+    return FUNCTIONS[names[random.integers(len(names))]][0](array).astype(array.dtype) if names else None
+
+
+def _applicable(function: Callable[[Array], Array], array: Array) -> bool:
+    with np.errstate(all="ignore"):
+        found = function(array)
+    return bool(np.isfinite(found).all()) and not _trivial(array, found) and np.ptp(found) > 0
+
+
+FUNCTION = RelationCause(
+    name="function",
+    title="One side applied a function that the other did not",
+    about="Logits against probabilities, log-probabilities against probabilities, an activation that one layer has "
+    "and the other has not, variance against deviation, log-variance against variance.",
+    entries=("logits-vs-probabilities", "nll-needs-log-probs"),
+    plant=_apply_one,
+    relate=_function,
+)
+
+CAUSES = (SIGN, SCALE, OFFSET, FUNCTION, AFFINE)
