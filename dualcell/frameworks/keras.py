@@ -48,7 +48,7 @@ class KerasArrays:
         return value if self.symbolic(value) else self._ask("snapshot", value)
 
     def bare(self, value: Any) -> Any:
-        return self._ask("bare", value)
+        return self._ask("bare", value, default=value)
 
     def to_numpy(self, value: Any) -> NDArray[Any]:
         return self._ask("to_numpy", value)
