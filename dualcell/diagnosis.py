@@ -22,6 +22,7 @@ _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCaus
 
 FEW, MANY = 48, 4096  # elements of the first and of the second sample
 SECONDS = 0.15  # for the search in one pair
+LARGEST = 1 << 27  # elements that a step may copy; of larger tensors the first part is looked at
 WHOLE = 1 << 20  # elements of the sample that whole steps are tried on
 LEAST = 8  # elements below which anything can be fitted
 
@@ -61,7 +62,12 @@ def diagnose(
     """
     if left.size < LEAST or right.size < LEAST or "complex" in "".join(dtypes):
         return ()
-    left, right = _values(left), _values(right)
+    codes = codes_of(left), codes_of(right)
+    if max(left.size, right.size) > LARGEST:
+        if left.shape[:1] != right.shape[:1]:
+            return ()
+        codes = _first_part(*codes)
+    left, right = decoded(codes[0], left), decoded(codes[1], right)
     if not (_all_finite(left) and _all_finite(right)):
         return ()
     facts = {"shape": left.shape, "closeness": max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)}
@@ -73,10 +79,6 @@ def diagnose(
         _finding(one.steps, before, after, names, [other for other, _ in best if other is not one])
         for one, after in best
     )
-
-
-def _values(array: HostArray) -> Array:
-    return decoded(codes_of(array), array)
 
 
 def _all_finite(array: Array) -> bool:
@@ -228,7 +230,7 @@ def _finding(
         hints.append(f"explained as well by: {also}")
     return Finding(
         causes=tuple(step.cause for step in steps),
-        sentence=words,
+        sentence=f"{_titles(steps)}: {words}",
         evidence=f"{was} → {after:.2g} after {words}",
         left_fix=fixes[0],
         right_fix=fixes[1],
@@ -236,6 +238,12 @@ def _finding(
         before=before,
         after=after,
     )
+
+
+def _titles(steps: Sequence[Step]) -> str:
+    titles = [next(cause.title for cause in CAUSES if cause.name == step.cause) for step in steps]
+    said = ", and ".join(title[0].lower() + title[1:] for title in titles)
+    return said[0].upper() + said[1:]
 
 
 def _fix(steps: Sequence[Step], side: str, names: tuple[str, str]) -> str:

@@ -6,7 +6,7 @@ along one axis, merge axes. So a move can be probed at a few places without bein
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import permutations
 
@@ -47,16 +47,21 @@ def transposed(cause: str, shape: Shape, axes: Sequence[int], right_shape: Shape
                 _chain("right", inverse), source=source)  # fmt: skip
 
 
-def reordered(cause: str, shape: Shape, axis: int, order: Array, words: str, fixes: tuple[str, str]) -> Move:
-    """Take the elements along one axis in another order; `order[i]` is the left index of element `i`."""
+def reordered(
+    cause: str, shape: Shape, axis: int, order: Callable[[Array], Array], words: str, fixes: tuple[str, str]
+) -> Move:
+    """Take the elements along one axis in another order; `order(i)` are the left indices of elements `i`."""
     after = int(np.prod(shape[axis + 1 :], dtype=np.int64))
     length = shape[axis]
 
     def source(index: Array) -> Array:
         place = index // after % length
-        return index + (order[place] - place) * after
+        return index + (order(place) - place) * after
 
-    return Move(cause, words, lambda array: np.take(array, order, axis), *fixes, source=source)
+    def apply(array: Array) -> Array:
+        return np.take(array, order(np.arange(length)), axis)
+
+    return Move(cause, words, apply, *fixes, source=source)
 
 
 def then(first: Move, second: Move) -> Move:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualcell.comparison import Comparison
 from dualcell.options import Options
+
+if TYPE_CHECKING:
+    from dualcell.cause import Finding
 
 COLUMNS = (
     "verdict", "left_shape", "right_shape", "left_dtype", "right_dtype", "left_device", "right_device",
@@ -49,6 +52,7 @@ class Row:
             other figures, see `stats.Stats`.
         cause: why the row is not `equal` or `close`, in one sentence; may be empty.
         allowed: the tolerance in words; empty where nothing was measured.
+        findings: what explains the difference, the simplest explanations that fit.
     """
 
     name: str
@@ -79,6 +83,7 @@ class Row:
     needed_atol: float | None = None
     needed_rtol: float | None = None
     allowed: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,21 +109,24 @@ class Report:
 
 def build_report(
     sides: tuple[SideFacts, SideFacts], comparisons: Iterable[Comparison], settings: Mapping[str, str],
-    notes: Iterable[str] = (), stopped: str = "",
+    notes: Iterable[str] = (), stopped: str = "", findings: Mapping[str, tuple[Finding, ...]] | None = None,
 ) -> Report:  # fmt: skip
     """Put what was seen into plain values and judge the whole.
+
+    `findings` has the rows whose failure was looked into.
 
     A run that compared no element has failed: an empty green table proves nothing. So
     has one that an error `stopped`, whatever it compared before.
     """
-    rows = tuple(_row(comparison) for comparison in comparisons)
+    looked_into = findings or {}
+    rows = tuple(_row(comparison, looked_into.get(comparison.row)) for comparison in comparisons)
     compared = sum(row.total or 0 for row in rows)
     passed = bool(rows) and all(row.passed for row in rows) and compared > 0 and not stopped
     summary = f"{stopped}; before that: {_counts(rows)}" if stopped else _summary(rows, compared)
     return Report(sides, rows, settings, passed, summary, tuple(notes))
 
 
-def _row(comparison: Comparison) -> Row:
+def _row(comparison: Comparison, findings: tuple[Finding, ...] | None) -> Row:
     left, right, stats = comparison.left.facts, comparison.right.facts, comparison.stats
     tolerance = comparison.tolerance
     figures = {} if stats is None else {name: getattr(stats, name) for name in _FIGURES}
@@ -132,10 +140,22 @@ def _row(comparison: Comparison) -> Row:
         right_dtype=right.dtype if right else "",
         left_device=left.device if left else "",
         right_device=right.device if right else "",
-        cause=comparison.note,
+        cause=_cause(comparison, findings),
+        findings=findings or (),
         allowed="" if tolerance is None else f"atol {tolerance.atol:g} + rtol {tolerance.rtol:g}",
         **{name: figures.get(name) for name in _FIGURES},
     )
+
+
+def _cause(comparison: Comparison, findings: tuple[Finding, ...] | None) -> str:
+    """Why a row failed, in one sentence; NaN and axes that cannot be named come before what is unknown."""
+    if findings:
+        return " or ".join(finding.sentence for finding in findings[:_MOST_FINDINGS])
+    unknown = findings is not None and comparison.verdict == "differs" and not comparison.note
+    return "no known cause" if unknown else comparison.note
+
+
+_MOST_FINDINGS = 3
 
 
 _FIGURES = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.coded import Array, HostArray
 from dualcell.comparison import Comparison, host
 from dualcell.errors import DualMismatch, did_you_mean
+from dualcell.explanations import explain
 from dualcell.histogram import Histogram, error_histogram
 from dualcell.plain_pass import absolute_error
 from dualcell.render.html import render_html
@@ -19,6 +20,8 @@ from dualcell.report import COLUMNS, Report, Row
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dualcell.cause import Finding
 
 _last: list[DualResult] = []
 
@@ -68,6 +71,15 @@ class DualRow:
                 `unsupported`).
         """
         return absolute_error(*self._hosts("error map"))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What explains the difference: the simplest explanations that all elements bear out.
+
+        Empty if the row passed, or no known cause explains it. Looked into on each call
+        if the time for the whole result did not reach to this row.
+        """
+        return self.figures.findings or explain(self._comparison)
 
     @property
     def histogram(self) -> Histogram:

@@ -16,6 +16,7 @@ from dualcell.blocks import Block, Cell
 from dualcell.captures import OUT, Captures, Side, Watch, capture, root, take, unbound_hint
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
+from dualcell.explanations import explain_failures
 from dualcell.files import open_file
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
@@ -124,7 +125,8 @@ class Session:
         pairs = tuple(self._explained(pair) for pair in pairs)
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
-        report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped)
+        findings = explain_failures(comparisons)
+        report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         self.result = remember(DualResult(report, comparisons))
 
     def _watched(self) -> set[str]:
@@ -273,14 +275,15 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         'shape'
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
-    sides = [
+    rows = [
         Captures({"value" + path: leaf for path, leaf in capture(_opened(value), borrow=True)})
         for value in (left, right)
     ]
-    pairs = pair_up(sides[0], sides[1], (), ("left", "right"))
+    pairs = pair_up(rows[0], rows[1], (), ("left", "right"))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
-    report = build_report((SideFacts("left"), SideFacts("right")), comparisons, settings)
+    sides = SideFacts("left"), SideFacts("right")
+    report = build_report(sides, comparisons, settings, findings=explain_failures(comparisons))
     return DualResult(report, comparisons)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import permutations
 
@@ -55,14 +56,22 @@ def _merged(shape: Shape, right_shape: Shape) -> Iterator[Move]:
 
 def _resplit(shape: Shape) -> Iterator[Move]:
     for axis, length in enumerate(shape):
-        for part in range(2, length // 2 + 1):
-            if length % part == 0:
-                yield _swapped(shape, axis, part)
+        for part in _parts(length):
+            yield _swapped(shape, axis, part)
+
+
+def _parts(length: int) -> list[int]:
+    """The numbers that divide a length, but 1 and itself."""
+    small = [part for part in range(2, math.isqrt(length) + 1) if length % part == 0]
+    return small + [length // part for part in reversed(small) if part * part != length]
 
 
 def _swapped(shape: Shape, axis: int, part: int) -> Move:
     length = shape[axis]
-    order = np.arange(length).reshape(part, length // part).T.reshape(-1)
+
+    def order(place: Array) -> Array:
+        return place % part * (length // part) + place // part
+
     words = f"axis {axis} read as ({part}, {length // part}) and transposed"
     split = (*shape[:axis], part, length // part, *shape[axis + 1 :])
     back = (*shape[:axis], length // part, part, *shape[axis + 1 :])
@@ -74,7 +83,7 @@ def _swapped(shape: Shape, axis: int, part: int) -> Move:
 
 
 def _reflatten(array: Array, random: np.random.Generator) -> Array | None:
-    ways = [(axis, part) for axis, n in enumerate(array.shape) for part in range(2, n // 2 + 1) if n % part == 0]
+    ways = [(axis, part) for axis, length in enumerate(array.shape) for part in _parts(length)]
     if not ways:
         return None
     axis, part = ways[random.integers(len(ways))]
@@ -134,8 +143,11 @@ def _blocks(shape: Shape, right_shape: Shape) -> Iterator[Move]:
 
 
 def _blocks_in(shape: Shape, axis: int, order: tuple[int, ...]) -> Move:
-    size = shape[axis] // len(order)
-    index = np.concatenate([np.arange(block * size, (block + 1) * size) for block in order])
+    size, blocks = shape[axis] // len(order), np.array(order)
+
+    def index(place: Array) -> Array:
+        return blocks[place // size] * size + place % size
+
     words = f"the {len(order)} blocks of axis {axis} in the order {order}"
     back = tuple(int(block) for block in np.argsort(order))
     fixes = tuple(
@@ -218,8 +230,11 @@ _MOST_STEPS = 64
 
 
 def _roll(shape: Shape, axis: int, step: int) -> Move:
-    order = np.roll(np.arange(shape[axis]), step)
     fixes = f"np.roll({{left}}, {step}, {axis})", f"np.roll({{right}}, {-step}, {axis})"
+
+    def order(place: Array) -> Array:
+        return (place - step) % shape[axis]
+
     return reordered("axis-rolled", shape, axis, order, f"axis {axis} rolled by {step}", fixes)
 
 

@@ -74,6 +74,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "pairs.py": (10, set()),
     "devices.py": (10, {"numpy"}),
     "comparison.py": (11, set()),
+    "explanations.py": (12, set()),
     "report.py": (12, set()),
     "render/text.py": (13, set()),
     "render/json.py": (13, set()),
