@@ -31,16 +31,19 @@ class Step:
         hint: what is known of this very case, as in `225 is the number of elements`.
         freedom: how many numbers were fitted to the data.
         on: the side whose tensor `apply` takes; the other one stays as it is.
+        given: whether `apply` takes the other side's elements too, as `apply(elements, others)`:
+            for a rule that leaves some of them open (which ones dropout zeroed).
     """
 
     cause: str
     words: str
-    apply: Callable[[Array], Array]
+    apply: Callable[..., Array]
     left_fix: str = ""
     right_fix: str = ""
     hint: str = ""
     freedom: int = 0
     on: Literal["left", "right"] = "left"
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,18 @@ class WholeCause(Cause):
     """
 
     steps: Callable[[Array, Array, Mapping[str, Any]], Iterable[Step]] = field(default=lambda left, right, facts: ())
+
+
+@dataclass(frozen=True)
+class PlaceCause(Cause):
+    """A cause that says where, or by how much, the sides differ, and turns nothing into anything.
+
+    Attributes:
+        when: the pairs it looks at: with a NaN or an infinity (`not finite`), that agree
+            but for rounding (`near`), or that nothing else explains (`last`).
+        find: left and right tensor, whole, of one shape unless `when` is `last`, and facts
+            -> the finding; `{left}` and `{right}` in its fixes stand for the tensors.
+    """
+
+    when: Literal["not finite", "near", "last"] = "last"
+    find: Callable[[Array, Array, Mapping[str, Any]], Finding | None] = field(default=lambda left, right, facts: None)

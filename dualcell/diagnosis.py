@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from dualcell.catalogue import CAUSES
-from dualcell.cause import Array, Finding, Move, MoveCause, RelationCause, Step, WholeCause
+from dualcell.cause import Array, Finding, Move, MoveCause, PlaceCause, RelationCause, Step, WholeCause
 from dualcell.coded import HostArray, codes_of, decoded
 from dualcell.sampling import fits, places, take
 
@@ -68,21 +68,62 @@ def diagnose(
             return ()
         codes = _first_part(*codes)
     left, right = decoded(codes[0], left), decoded(codes[1], right)
+    closeness = max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)
+    facts = {"shape": left.shape, "closeness": closeness, "dtypes": dtypes, "names": names}
     if not (_all_finite(left) and _all_finite(right)):
-        return ()
-    facts = {"shape": left.shape, "closeness": max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)}
+        return _not_finite(left, right, facts)
+    if left.shape == right.shape and _residual(left, right, (), closeness) is not None:
+        return _placed("near", left, right, facts) or _placed("last", left, right, facts)
+    return _explained(left, right, facts) or _placed("last", left, right, facts)
+
+
+def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """The simplest steps that turn one side into the other."""
     confirmed = list(_confirmed(left, right, facts)) or list(_confirmed_whole(left, right, facts))
     least = min((one.cost for one, _ in confirmed), default=None)
     best = [(one, after) for one, after in confirmed if one.cost == least]
     before = _gap(left, right) if left.shape == right.shape else np.nan
     return tuple(
-        _finding(one.steps, before, after, names, [other for other, _ in best if other is not one])
+        _finding(one.steps, before, after, facts["names"], [other for other, _ in best if other is not one])
         for one, after in best
     )
 
 
 def _all_finite(array: Array) -> bool:
     return array.dtype.kind in "biu" or bool(np.isfinite(np.sum(array, dtype=np.float64)))
+
+
+# --- places ---
+
+
+def _not_finite(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Where NaN and infinity stand; and why the elements that are finite on both sides differ."""
+    if left.shape != right.shape:
+        return ()
+    both = np.isfinite(left) & np.isfinite(right)
+    found = _placed("not finite", left, right, facts)
+    rest = left[both], right[both]
+    if rest[0].size < LEAST or _residual(*rest, (), facts["closeness"]) is not None:
+        return found
+    return found + _explained(*rest, {**facts, "shape": rest[0].shape})
+
+
+def _placed(
+    when: Literal["not finite", "near", "last"], left: Array, right: Array, facts: Mapping[str, Any]
+) -> tuple[Finding, ...]:
+    """What the first cause that recognises itself says of the place of the difference."""
+    for cause in CAUSES:
+        if isinstance(cause, PlaceCause) and cause.when == when:
+            with np.errstate(all="ignore"):
+                found = cause.find(left, right, facts)
+            if found is not None:
+                return (_named(found, facts["names"]),)
+    return ()
+
+
+def _named(found: Finding, names: tuple[str, str]) -> Finding:
+    fixes = [fix.replace("{left}", names[0]).replace("{right}", names[1]) for fix in (found.left_fix, found.right_fix)]
+    return replace(found, left_fix=fixes[0], right_fix=fixes[1])
 
 
 # --- candidates ---
@@ -104,12 +145,25 @@ def _confirmed(left: Array, right: Array, facts: Mapping[str, Any]) -> Iterator[
 def _candidates(left: Array, right: Array, facts: Mapping[str, Any], deadline: float) -> Iterator[_Explanation]:
     random = np.random.default_rng(0)
     few, many = (places(right.size, count, random) for count in (FEW, MANY))
+    if left.shape == right.shape:
+        few, many = (_with_different(left, right, index, facts["closeness"]) for index in (few, many))
     wanted = [take(right, index).astype(np.float64) for index in (few, many)]
     with np.errstate(all="ignore"):
         for move in _moves(left.shape, right.shape):
             if time.perf_counter() > deadline:
                 return
             yield from _with_relations(move, left, (few, many), wanted, facts)
+
+
+def _with_different(left: Array, right: Array, index: Array, closeness: float) -> Array:
+    """Half of these places, and as many where the sides differ: a rule may touch few elements only."""
+    one, other = (part.reshape(-1) for part in _first_part(left, right))
+    gap = np.abs(one - other.astype(np.float64))
+    different = np.flatnonzero(gap > closeness * np.abs(other).max())
+    half = index.size // 2
+    if different.size == 0 or different.size > gap.size // 2 or right.size <= index.size:
+        return index
+    return np.sort(np.concatenate([index[::2], different[:: max(1, different.size // half)][:half]]))
 
 
 def _moves(shape: tuple[int, ...], right_shape: tuple[int, ...]) -> Iterator[Move | None]:
@@ -198,11 +252,17 @@ def _residual(left: Array, right: Array, steps: Sequence[Step], closeness: float
         for one, other in _parts(left, right):
             sides = {"left": one.astype(np.float64), "right": other.astype(np.float64)}
             for step in elementwise:
-                sides[step.on] = step.apply(sides[step.on])
+                sides[step.on] = _applied(step, sides)
             gap = np.abs(sides["left"] - sides["right"])
             top, square = max(top, float(gap.max())), square + float(np.sum(np.square(gap)))
             size += float(np.sum(np.square(sides["right"])))
     return top if square <= closeness**2 * size else None
+
+
+def _applied(step: Step, sides: Mapping[str, Array]) -> Array:
+    if step.given:
+        return step.apply(sides[step.on], sides["right" if step.on == "left" else "left"])
+    return step.apply(sides[step.on])
 
 
 def _gap(left: Array, right: Array) -> float:
