@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --no-input --disable-pip-version-check
 PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv colab-venv demo test bench lint format clean
+.PHONY: help venv colab-venv demo test bench docs lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test: venv colab-venv  ## run all tests, on the newest IPython and on Colab's
 bench: venv  ## measure speed and memory, write the figures into benchmarks/README.md; BENCH="NAME ..." for some
 	@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[bench]'
 	@.venv/bin/python -m benchmarks $(BENCH)
+
+docs: venv  ## write docs/causes.md from the catalogue in the code
+	@.venv/bin/python -m dualcell explain --page > docs/causes.md
 
 lint: venv  ## check style, format and types
 	@.venv/bin/python -m ruff check

@@ -51,6 +51,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "causes/regions.py": (2, {"numpy"}),
     "catalogue.py": (3, set()),
     "diagnosis.py": (4, {"numpy"}),
+    "reference.py": (4, set()),
     "project.py": (3, set()),
     "usage.py": (3, {"IPython"}),
     "frameworks/base.py": (3, {"numpy"}),
@@ -83,6 +84,8 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "session.py": (16, set()),
     "context.py": (17, set()),
     "notebook.py": (17, {"IPython"}),
+    "command.py": (5, set()),
+    "__main__.py": (19, set()),
     "magic.py": (18, {"IPython", "traitlets"}),
     "__init__.py": (19, set()),
 }

@@ -1,0 +1,56 @@
+"""The catalogue of causes in words: for the terminal, and as the page docs/causes.md."""
+
+from __future__ import annotations
+
+import textwrap
+
+from dualcell.catalogue import CAUSES
+from dualcell.cause import Cause
+from dualcell.errors import OptionError, did_you_mean
+
+_HEAD = """\
+# Causes
+
+Why tensors of two frameworks differ, as far as dualcell knows: a closed list. Each cause is tried on the \
+tensors themselves and named only if it explains them; where several explain them equally well, all are named. \
+`dualcell explain NAME` prints an entry in a terminal. This page is made from the code by `make docs`.
+"""
+
+
+def explain_cause(name: str) -> str:
+    """One entry, wrapped for a terminal.
+
+    Raises:
+        OptionError: no cause has this name; the text names the nearest.
+
+    Examples:
+        >>> print(explain_cause("sign"))
+        sign: the sign is turned
+        <BLANKLINE>
+        A similarity that one side turns into a loss, a gradient taken for ascent.
+    """
+    known = {cause.name: cause for cause in CAUSES}
+    if name not in known:
+        raise OptionError(f"no cause {name!r}.{did_you_mean(name, known)} Causes: {', '.join(known)}.")
+    cause = known[name]
+    return f"{_heading(cause)}\n\n{textwrap.fill(cause.about, 88)}"
+
+
+def list_causes() -> str:
+    """All causes, a line each."""
+    width = max(len(cause.name) for cause in CAUSES)
+    return "\n".join(f"{cause.name.ljust(width)}  {cause.title}" for cause in CAUSES)
+
+
+def causes_page() -> str:
+    """The page docs/causes.md."""
+    return _HEAD + "".join(_section(cause) for cause in CAUSES)
+
+
+def _heading(cause: Cause) -> str:
+    return f"{cause.name}: {cause.title[0].lower()}{cause.title[1:]}"
+
+
+def _section(cause: Cause) -> str:
+    entries = ", ".join(f"`{entry}`" for entry in cause.entries)
+    return f"\n## {cause.name}\n\n{cause.title}.\n\n{cause.about}\n" + (f"\nKnown as: {entries}.\n" if entries else "")
