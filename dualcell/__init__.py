@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dualcell.errors import FileError as FileError
     from dualcell.errors import FrameworkError as FrameworkError
     from dualcell.errors import OptionError as OptionError
+    from dualcell.power import parity_power as parity_power
     from dualcell.result import DualResult as DualResult
     from dualcell.result import last_result as last_result
     from dualcell.session import assert_close as assert_close
@@ -36,6 +37,7 @@ _PUBLIC = {
     "compare": "session",
     "dual": "context",
     "last_result": "result",
+    "parity_power": "power",
     "tap": "taps",
 }
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "compare",
     "dual",
     "last_result",
+    "parity_power",
     "tap",
 ]
 

@@ -93,6 +93,7 @@ class Cause:
         entries: the names of its entries in the catalogue of differences.
         plant: puts the fault into a healthy array; None if it cannot be put into this one.
             It takes a random generator too.
+        expose: what tensor would show the fault, where one did not.
     """
 
     name: str
@@ -100,6 +101,9 @@ class Cause:
     about: str
     entries: tuple[str, ...]
     plant: Callable[[Array, np.random.Generator], Array | None]
+    expose: str = field(
+        default="a tensor with more elements, whose values spread well beyond the tolerance", kw_only=True
+    )
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class MoveCause(Cause):
     """
 
     moves: Callable[[tuple[int, ...], tuple[int, ...]], Iterable[Move]] = field(default=lambda left, right: ())
+    expose: str = field(default="values that vary along every axis, and axes of different sizes", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ class DualMagics(Magics):
                 f"`%dual {verb}` must stand at the top level of a cell, not inside a statement, and in a later "
                 f"cell than `%load_ext {__package__}`."
             )
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF))
+        if verb == "power":
+            from dualcell.power import parity_power
+
+            return parity_power()
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, "power"))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 

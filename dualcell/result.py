@@ -35,10 +35,11 @@ class DualRow:
         passed: whether it counts as the same.
         cause: why not, in one sentence; may be empty.
         figures: every figure of the table, see `dualcell.report.Row`.
+        comparison: the two leaves and what was measured on them.
     """
 
     def __init__(self, comparison: Comparison, figures: Row) -> None:
-        self._comparison = comparison
+        self.comparison = comparison
         self.figures = figures
         self.name = comparison.row
         self.verdict = comparison.verdict
@@ -53,12 +54,12 @@ class DualRow:
         or maps of the files, without a copy: what changes them later shows here and in
         `error`, not in the figures.
         """
-        return self._comparison.left.value
+        return self.comparison.left.value
 
     @property
     def right(self) -> Any:
         """The right tensor, in its framework; None if there is none. See `left`."""
-        return self._comparison.right.value
+        return self.comparison.right.value
 
     @property
     def error(self) -> Array:
@@ -79,7 +80,7 @@ class DualRow:
         Empty if the row passed, or no known cause explains it. Looked into on each call
         if the time for the whole result did not reach to this row.
         """
-        return self.figures.findings or explain(self._comparison)
+        return self.figures.findings or explain(self.comparison)
 
     @property
     def histogram(self) -> Histogram:
@@ -91,9 +92,9 @@ class DualRow:
         return error_histogram(*self._hosts("histogram"))
 
     def _hosts(self, wanted: str) -> tuple[HostArray, HostArray]:
-        if self._comparison.stats is None:
+        if self.comparison.stats is None:
             raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no {wanted}: {self.cause}")
-        return host(self._comparison.left), host(self._comparison.right)
+        return host(self.comparison.left), host(self.comparison.right)
 
     def __repr__(self) -> str:
         return f"<DualRow {self.name!r}: {self.verdict}, max abs {self.figures.max_abs}>"

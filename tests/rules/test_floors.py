@@ -81,6 +81,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "render/json.py": (13, set()),
     "render/html.py": (14, {"jinja2"}),
     "result.py": (15, {"pandas"}),
+    "power.py": (16, {"numpy"}),
     "session.py": (16, set()),
     "context.py": (17, set()),
     "notebook.py": (17, {"IPython"}),
