@@ -32,12 +32,17 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
 
 
 def _constant(factor: float, facts: Facts) -> tuple[str, str]:
-    """A factor in words, and where it may come from."""
-    for number, said in _known(facts):
-        for text, value in ((f"{number:g}", number), (f"(1 / {number:g})", 1 / number)):
-            if abs(factor / value - 1) < 20 * facts["closeness"]:
-                return (text, said) if text[0] != "(" or not (1 / number).is_integer() else (f"{1 / number:g}", said)
-    return f"{factor:.7g}", ""
+    """A factor in words, and where it may come from: every known number that it is."""
+    near = 20 * facts["closeness"]
+    known = [(number, said) for number, said in _known(facts)
+             if abs(factor / number - 1) < near or abs(factor * number - 1) < near]  # fmt: skip
+    if not known:
+        return f"{factor:.7g}", ""
+    number, hint = known[0][0], "; or ".join(dict.fromkeys(said for _, said in known[:_MOST_HINTS]))
+    return (f"{number:g}" if abs(factor / number - 1) < near else f"(1 / {number:g})"), hint
+
+
+_MOST_HINTS = 4
 
 
 def _known(facts: Facts) -> list[tuple[float, str]]:
@@ -56,7 +61,7 @@ def _known(facts: Facts) -> list[tuple[float, str]]:
     known += [(255.0, "255: images in 0..255 on one side and in 0..1 on the other")]
     known += [(math.log(2), "ln 2: logarithms of base 2"), (math.log(10), "ln 10: logarithms of base 10")]
     known += [(180 / math.pi, "degrees against radians")]
-    return known + [(float(n), f"{n} times: gradients summed over {n} steps or losses") for n in range(2, 65)]
+    return known + [(float(n), f"{n} steps or losses whose gradients are summed") for n in range(2, 65)]
 
 
 def _multiply(array: Array, random: np.random.Generator) -> Array | None:

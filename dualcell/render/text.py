@@ -20,19 +20,19 @@ def render_text(report: Report) -> str:
     lines += [settings_line(report)] if report.settings else []
     if report.rows:
         lines += ["", *_aligned([headings, *(_cells(row) for row in report.rows)])]
-    reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row)]
+    reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
     lines += ["", *reasons] if reasons else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
     return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
 
 
-def _why(row: Row) -> list[str]:
+def _why(row: Row, labels: tuple[str, str]) -> list[str]:
     """Why a row failed; of the first explanation the evidence, and the line to change on one side or the other."""
     lines = [f"  {row.name}: {row.cause}"]
     for finding in row.findings[:1]:
         lines.append(f"    {finding.evidence}")
-        lines += [f"    change the left:  {finding.left_fix}"] if finding.left_fix else []
-        lines += [f"    or the right:     {finding.right_fix}"] if finding.right_fix else []
+        lines += [f"    {labels[0]}: {finding.left_fix}"] if finding.left_fix else []
+        lines += [f"    or {labels[1]}: {finding.right_fix}"] if finding.right_fix else []
         lines += [f"    {finding.hint}"] if finding.hint else []
     return lines
 
