@@ -173,8 +173,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], str]] = {
     "silu": (lambda values: values * _sigmoid(values), "silu({})"),
     "gelu": (_gelu_tanh, "gelu({})"),
     "hard_sigmoid": (lambda values: np.clip(values / 6 + 0.5, 0, 1), "relu6({} + 3) / 6"),
-    "floor": (np.floor, "floor({})"),
-    "round": (np.round, "round({})"),
     "one_minus": (lambda values: 1 - values, "1 - {}"),
 }
 
