@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -33,3 +36,52 @@ def fits(found: Array, wanted: Array, closeness: float) -> bool:
     """
     gap = np.sqrt(np.mean(np.square(found - wanted)))
     return bool(gap <= closeness * np.sqrt(np.mean(np.square(wanted))) and np.ptp(wanted) > 0)
+
+
+def explains(found: Array, wanted: Array, closeness: float, given: Array | None = None) -> bool:
+    """Whether a step explains a sample: what it leaves is rounding, and is little of what there was.
+
+    Args:
+        found: what the step makes.
+        wanted: what it should make; of the same shape.
+        closeness: as in `fits`.
+        given: what the step took, if it has the same shape.
+    """
+    gap = np.sqrt(np.mean(np.square(found - wanted)))
+    if not (fits(found, wanted, closeness) and gap <= _LEFT_OVER * np.std(wanted)):
+        return False
+    return given is None or bool(gap < _LEFT_OVER * np.sqrt(np.mean(np.square(given - wanted))))
+
+
+_LEFT_OVER = 0.2
+
+
+def rows(array: Array, axes: Sequence[int], count: int = 32) -> Array:
+    """Some rows along axes; of arrays that differ in the size of those axes only, the same ones.
+
+    Args:
+        array: an array of any shape.
+        axes: the axes that make a row.
+        count: rows to take; fewer, if they are long, but two.
+
+    Returns:
+        A copy, one row each: (rows, elements of a row).
+    """
+    kept = [axis for axis in range(array.ndim) if axis not in axes]
+    shape = [array.shape[axis] for axis in kept]
+    if not kept:
+        return array.reshape(1, -1)
+    length = math.prod(array.shape[axis] for axis in axes)
+    count = min(count, max(2, _MOST_IN_ROWS // max(1, length)))
+    index = places(math.prod(shape), count, np.random.default_rng(0))
+    picked = array.transpose(*kept, *axes)[np.unravel_index(index, shape)]
+    return picked.reshape(len(index), -1)
+
+
+_MOST_IN_ROWS = 1 << 14
+
+
+def some_axes(ndim: int, most: int | None = None) -> list[tuple[int, ...]]:
+    """All choices of at least one axis and at most `most`, fewest first."""
+    most = ndim if most is None else min(most, ndim)
+    return [axes for count in range(1, most + 1) for axes in combinations(range(ndim), count)]
