@@ -26,6 +26,7 @@ from dualcell.options import (
 )  # fmt: skip
 
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
+POWER = "power"  # a line of its own, which belongs to no run
 _HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\b(?!\.)(.*)$")
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")
 # what a quote can stand in, whichever begins first: `!ls it's`, `# it's`, or a string.
@@ -185,7 +186,7 @@ def fence_verb(text: str) -> str:
 def is_header(text: str) -> bool:
     """Whether a fence begins a block. Other verbs and bare options are not fences."""
     verb = fence_verb(text)
-    return verb not in (OPEN, DIFF, "") and verb.isidentifier()
+    return verb not in (OPEN, DIFF, POWER, "") and verb.isidentifier()
 
 
 def read_block(header: str, line: int, statements: Sequence[ast.stmt]) -> RawBlock:

@@ -15,7 +15,7 @@ from IPython.core.error import InputRejected, UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
-from dualcell.errors import did_you_mean
+from dualcell.errors import DualError, did_you_mean
 from dualcell.options import DTYPES, MAGIC, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
@@ -46,7 +46,7 @@ class DualMagics(Magics):
     @line_cell_magic
     def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
         __tracebackhide__ = True
-        from dualcell.blocks import DIFF, OPEN, fence_verb
+        from dualcell.blocks import DIFF, OPEN, POWER, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
 
         if cell is not None:
@@ -60,11 +60,14 @@ class DualMagics(Magics):
                 f"`%dual {verb}` must stand at the top level of a cell, not inside a statement, and in a later "
                 f"cell than `%load_ext {__package__}`."
             )
-        if verb == "power":
+        if verb == POWER:
             from dualcell.power import parity_power
 
-            return parity_power()
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, "power"))
+            try:
+                return parity_power()
+            except DualError as error:
+                raise UsageError(str(error)) from None
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 
