@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dualcell.comparison import Comparison
 from dualcell.devices import host
+from dualcell.dialect import in_dialect
 
 if TYPE_CHECKING:
     from dualcell.cause import Finding
@@ -16,17 +18,24 @@ SECONDS = 2.0  # for all rows of a result; the others are explained when they ar
 _EXPLAINED = ("differs", "shape")
 
 
-def explain_failures(comparisons: Iterable[Comparison]) -> dict[str, tuple[Finding, ...]]:
-    """Row name -> why it failed; rows that passed, or came too late, are left out."""
+def explain_failures(
+    comparisons: Iterable[Comparison], frameworks: tuple[str, str] = ("", "")
+) -> dict[str, tuple[Finding, ...]]:
+    """Row name -> why it failed; rows that passed, or came too late, are left out.
+
+    Args:
+        comparisons: the rows.
+        frameworks: what the two sides are written in; empty to tell by the tensors.
+    """
     found: dict[str, tuple[Finding, ...]] = {}
     deadline = time.perf_counter() + SECONDS
     for comparison in comparisons:
         if comparison.verdict in _EXPLAINED and time.perf_counter() < deadline:
-            found[comparison.row] = explain(comparison)
+            found[comparison.row] = explain(comparison, frameworks)
     return found
 
 
-def explain(comparison: Comparison) -> tuple[Finding, ...]:
+def explain(comparison: Comparison, frameworks: tuple[str, str] = ("", "")) -> tuple[Finding, ...]:
     """Why one row failed: the simplest explanations that its tensors bear out; empty if none is known."""
     left, right = comparison.left, comparison.right
     if comparison.verdict not in _EXPLAINED or left.facts is None or right.facts is None:
@@ -37,7 +46,22 @@ def explain(comparison: Comparison) -> tuple[Finding, ...]:
         return ()
     from dualcell.diagnosis import diagnose  # deferred: mostly nothing fails
 
-    return diagnose(*arrays, dtypes=(left.facts.dtype, right.facts.dtype), names=_names(comparison.row))
+    findings = diagnose(*arrays, dtypes=(left.facts.dtype, right.facts.dtype), names=_names(comparison.row))
+    spoken = [said or _framework(leaf.value) for said, leaf in zip(frameworks, (left, right), strict=True)]
+    return tuple(
+        replace(
+            finding,
+            left_fix=in_dialect(finding.left_fix, spoken[0]),
+            right_fix=in_dialect(finding.right_fix, spoken[1]),
+        )
+        for finding in findings
+    )
+
+
+def _framework(value: object) -> str:
+    """The library that a tensor is of."""
+    module = type(value).__module__.partition(".")[0]
+    return "jax" if module.startswith("jax") else module
 
 
 def _names(row: str) -> tuple[str, str]:

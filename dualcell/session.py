@@ -125,7 +125,8 @@ class Session:
         pairs = tuple(self._explained(pair) for pair in pairs)
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
-        findings = explain_failures(comparisons)
+        first, second = (block.framework for block in self.cell.blocks)
+        findings = explain_failures(comparisons, (first, second))
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         self.result = remember(DualResult(report, comparisons))
 

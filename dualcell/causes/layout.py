@@ -195,7 +195,7 @@ def _reverse(shape: Shape, axes: tuple[int, ...]) -> Move:
         return np.ravel_multi_index(places, shape)
 
     listed = axes[0] if len(axes) == 1 else axes
-    words = f"np.flip({{left}}, {listed})", f"np.flip({{right}}, {listed})"
+    words = f"np.flip({{left}}, {axes})", f"np.flip({{right}}, {axes})"
     said = f"axis {listed} reversed" if len(axes) == 1 else f"axes {listed} reversed"
     return Move("axis-reversed", said, lambda array: np.flip(array, axes), *words, source=source)
 
