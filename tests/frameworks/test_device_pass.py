@@ -319,6 +319,18 @@ def test_what_comes_by_slabs(left, right, dtype, library, ways, monkeypatch):
     assert_same(found.stats, judge(leaf(array), leaf(array[::-1].copy())).stats)
 
 
+@pytest.mark.parametrize("places", [("cuda:0", "cuda:0"), ("cuda:0", "cpu"), ("cpu", "cpu")])
+@pytest.mark.parametrize(("reference", "max_rel"), [("left", 1.0), ("right", 0.5)])
+@pytest.mark.parametrize(("equal_nan", "mismatched"), [(True, 1), (False, 2)])
+def test_options_reach_every_way(places, reference, max_rel, equal_nan, mismatched, monkeypatch):
+    monkeypatch.setattr(devices, "SLAB", 1)
+    sides = torch.tensor([1.0, 3.0, math.nan]), torch.tensor([2.0, 3.0, math.nan])
+    found = judge(*map(leaf, sides, places), equal_nan=equal_nan, reference=reference).stats
+    assert (found.max_rel, found.mismatched) == (max_rel if equal_nan else math.inf, mismatched)
+    number = judge(*(leaf(side[:2], place) for side, place in zip(sides, places, strict=True)), reference=reference)
+    assert number.stats.max_rel == max_rel
+
+
 def test_on_the_host_nothing_changes(ways):
     assert judge(leaf(torch.ones(3)), leaf(jax.numpy.ones(3))).verdict == "equal"
     assert ways == [3, 3]
