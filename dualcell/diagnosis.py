@@ -16,7 +16,7 @@ import numpy as np
 from dualcell.catalogue import CAUSES
 from dualcell.cause import Array, Finding, Move, MoveCause, PlaceCause, RelationCause, Step, WholeCause
 from dualcell.coded import HostArray, codes_of, decoded
-from dualcell.sampling import fits, places, take
+from dualcell.sampling import fits, information, places, take
 
 _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCause)}
 
@@ -25,6 +25,7 @@ SECONDS = 0.15  # for the search in one pair
 LARGEST = 1 << 27  # elements that a step may copy; of larger tensors the first part is looked at
 WHOLE = 1 << 20  # elements of the sample that whole steps are tried on
 LEAST = 8  # elements below which anything can be fitted
+BITS = 7  # of information, for each step and once more: fewer agree by chance with one of the many steps tried
 
 # what two computations of the same numbers may differ by, relative to their root mean square
 _CLOSENESS = {"float16": 3e-3, "bfloat16": 2e-2, "float8_e4m3fn": 0.2, "float8_e5m2": 0.4}
@@ -90,7 +91,10 @@ def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Fin
 
 
 def _all_finite(array: Array) -> bool:
-    return array.dtype.kind in "biu" or bool(np.isfinite(np.sum(array, dtype=np.float64)))
+    if array.dtype.kind in "biu":
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.sum(array, dtype=np.float64)) or np.isfinite(array).all())
 
 
 # --- places ---
@@ -148,11 +152,14 @@ def _candidates(left: Array, right: Array, facts: Mapping[str, Any], deadline: f
     if left.shape == right.shape:
         few, many = (_with_different(left, right, index, facts["closeness"]) for index in (few, many))
     wanted = [take(right, index).astype(np.float64) for index in (few, many)]
+    steps = information(wanted[1]) / BITS - 1
     with np.errstate(all="ignore"):
         for move in _moves(left.shape, right.shape):
             if time.perf_counter() > deadline:
                 return
-            yield from _with_relations(move, left, (few, many), wanted, facts)
+            for one in _with_relations(move, left, (few, many), wanted, facts):
+                if len(one.steps) <= steps:
+                    yield one
 
 
 def _with_different(left: Array, right: Array, index: Array, closeness: float) -> Array:
@@ -256,6 +263,8 @@ def _residual(left: Array, right: Array, steps: Sequence[Step], closeness: float
             gap = np.abs(sides["left"] - sides["right"])
             top, square = max(top, float(gap.max())), square + float(np.sum(np.square(gap)))
             size += float(np.sum(np.square(sides["right"])))
+    if not 0 < size < np.inf:  # the squares do not fit into a float64
+        return top if top == 0 else None
     return top if square <= closeness**2 * size else None
 
 
@@ -270,9 +279,15 @@ def _gap(left: Array, right: Array) -> float:
 
 
 def _parts(left: Array, right: Array) -> Iterator[tuple[Array, Array]]:
-    rows = max(1, WHOLE // max(1, right[:1].size))
-    for start in range(0, right.shape[0] if right.ndim else 1, rows):
-        yield (left[start : start + rows], right[start : start + rows]) if right.ndim else (left, right)
+    """The same elements of both, `WHOLE` at most at once."""
+    if right.size <= WHOLE:
+        yield left, right
+        return
+    axis = next(axis for axis, length in enumerate(right.shape) if length > 1)
+    rows = max(1, WHOLE * right.shape[axis] // right.size)
+    for start in range(0, right.shape[axis], rows):
+        part = (*(slice(None),) * axis, slice(start, start + rows))
+        yield from _parts(left[part], right[part])
 
 
 # --- words ---

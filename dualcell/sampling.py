@@ -34,8 +34,19 @@ def fits(found: Array, wanted: Array, closeness: float) -> bool:
         wanted: as many.
         closeness: what the root mean square of their difference may be, relative to that of `wanted`.
     """
-    gap = np.sqrt(np.mean(np.square(found - wanted)))
-    return bool(gap <= closeness * np.sqrt(np.mean(np.square(wanted))) and np.ptp(wanted) > 0)
+    gap, size = np.mean(np.square(found - wanted)), np.mean(np.square(wanted))
+    if not 0 < size < np.inf:  # the squares do not fit into a float64
+        return bool(np.array_equal(found, wanted) and np.ptp(wanted) > 0)
+    return bool(gap <= closeness**2 * size and np.ptp(wanted) > 0)
+
+
+def information(values: Array) -> float:
+    """Bits that it takes to agree with some numbers by chance: many for different ones, few for zeros and ones."""
+    top = np.abs(values).max()
+    if not 0 < top < np.inf:
+        return 0.0
+    _, counts = np.unique(np.round(1000 * (values / top)), return_counts=True)
+    return float(-np.sum(counts * np.log2(counts / values.size)))
 
 
 def explains(found: Array, wanted: Array, closeness: float, given: Array | None = None) -> bool:

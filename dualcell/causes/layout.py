@@ -184,7 +184,7 @@ def _reversed(shape: Shape, right_shape: Shape) -> Iterator[Move]:
         yield _reverse(shape, tuple(axis for bit, axis in enumerate(moving) if chosen >> bit & 1))
 
 
-_MOST_REVERSED = 4
+_MOST_REVERSED = 6
 
 
 def _reverse(shape: Shape, axes: tuple[int, ...]) -> Move:

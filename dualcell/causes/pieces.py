@@ -193,7 +193,11 @@ def _as_other(elements: Array, others: Array, one: str, other: str) -> Array:
     """
     found: Array | None = None
     for branch in _branches(one):
-        made = np.interp(elements, _values_of(one)[branch], _values_of(other)[branch])
+        given = _values_of(one)[branch]
+        made = np.interp(elements, given, _values_of(other)[branch])
+        made = np.where(
+            (elements < given[0] - 1e-6) | (elements > given[-1] + 1e-6), np.inf, made
+        )  # on the other branch
         if found is None:
             found = made
         else:
@@ -240,6 +244,7 @@ def _variant_step(one: str, other: str, on_left: bool) -> Step:
         f"{_ACTIVATIONS[right].keras} or {_ACTIVATIONS[right].torch} makes {{left}}",
         f"{_ACTIVATIONS[left].keras} or {_ACTIVATIONS[left].torch} makes {{right}}",
         _VARIANTS.get(frozenset((one, other)), ""),
+        freedom=1,  # one of many pairs of functions
         on="left" if on_left else "right",
         given=True,
     )

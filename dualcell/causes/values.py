@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, RelationCause, Step
-from dualcell.sampling import fits
+from dualcell.sampling import fits, information
 
 Facts = Mapping[str, Any]
 
@@ -65,7 +65,13 @@ def _known(facts: Facts) -> list[tuple[float, str]]:
 
 
 def _multiply(array: Array, random: np.random.Generator) -> Array | None:
+    array = _floating(array)
     return array * array.dtype.type(random.choice([255.0, 1 / 255, 0.5, 2.0, 8.0]))
+
+
+def _floating(array: Array) -> Array:
+    """Whole numbers as floats: they would wrap round, or lose their fractions."""
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
 
 
 SCALE = RelationCause(
@@ -84,7 +90,7 @@ SIGN = RelationCause(
     title="The sign is turned",
     about="A similarity that one side turns into a loss, a gradient taken for ascent.",
     entries=("cosine-loss-sign",),
-    plant=lambda array, random: -array,
+    plant=lambda array, random: -_floating(array),
 )
 
 
@@ -105,12 +111,17 @@ def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
                 freedom=1)  # fmt: skip
 
 
+def _add(array: Array, random: np.random.Generator) -> Array | None:
+    array = _floating(array)
+    return array + array.dtype.type(random.choice([0.5, -1.0, 3.0]) * (float(np.std(array, dtype=np.float64)) or 1.0))
+
+
 OFFSET = RelationCause(
     name="offset",
     title="One number is added to every element",
     about="A bias or a mean that one side has and the other has not; 1 - x and x - 1 losses.",
     entries=("cosine-loss-sign",),
-    plant=lambda array, random: array + array.dtype.type(random.choice([0.5, -1.0, 3.0]) * (np.std(array) or 1.0)),
+    plant=_add,
     relate=_offset,
 )
 
@@ -125,11 +136,22 @@ def _affine(left: Array, right: Array, facts: Facts) -> Step | None:
     plain = abs(factor - 1) < closeness or abs(offset) < 10 * closeness * float(np.std(right))
     if plain or not math.isfinite(factor) or factor == 0 or not fits(left * factor + offset, right, closeness):
         return None
-    if np.std(left * factor + offset - right) > closeness * np.std(right):
+    # the offset may be so large that any noise is small beside it
+    if np.std(left * factor + offset - right) > max(closeness, 1e-3) * np.std(right):
         return None
     words = f"times {factor:.7g} plus {offset:.7g}"
     return Step("affine", words, lambda array: array * factor + offset, f"{{left}} * {factor:.7g} + {offset:.7g}",
                 f"({{right}} - {offset:.7g}) / {factor:.7g}", freedom=2)  # fmt: skip
+
+
+def _normalise(array: Array, random: np.random.Generator) -> Array | None:
+    """Two numbers of image preprocessing, for elements of the size that these have."""
+    array = _floating(array)
+    unit = 255 if np.abs(array).max() > 10 else 1
+    mean, deviation = [(0.5, 0.5), (0.1307, 0.3081), (0.485, 0.229)][random.integers(3)]
+    if np.ptp(array) < 0.01 * unit * mean:  # all of it is in the noise of the mean
+        return None
+    return (array / array.dtype.type(unit) - array.dtype.type(mean)) / array.dtype.type(deviation)
 
 
 AFFINE = RelationCause(
@@ -137,7 +159,7 @@ AFFINE = RelationCause(
     title="Every element is scaled and shifted by the same two numbers",
     about="Images in -1..1 on one side and in 0..1 or 0..255 on the other; inputs normalised by a mean and deviation.",
     entries=("image-mean-std-normalise", "image-value-range"),
-    plant=lambda array, random: array * array.dtype.type(2 / 255) - array.dtype.type(1),
+    plant=_normalise,
     relate=_affine,
 )
 
@@ -188,7 +210,9 @@ def _function(left: Array, right: Array, facts: Facts) -> Step | None:
 
 
 def _trivial(given: Array, found: Array) -> bool:
-    return bool(np.allclose(given, found, rtol=1e-3, atol=0))
+    """Whether a function only scales these elements: `silu` of small ones, `abs` of negative ones."""
+    square = float(np.vdot(given, given))
+    return not square or bool(np.allclose(given * (np.vdot(given, found) / square), found, rtol=1e-3, atol=0))
 
 
 def _applied(name: str, text: str, function: Callable[[Array], Array], forward: bool) -> Step:
@@ -199,6 +223,7 @@ def _applied(name: str, text: str, function: Callable[[Array], Array], forward: 
 
 
 def _apply_one(array: Array, random: np.random.Generator) -> Array | None:
+    array = _floating(array)
     names = [name for name, (function, _) in FUNCTIONS.items() if _applicable(function, array)]
     return FUNCTIONS[names[random.integers(len(names))]][0](array).astype(array.dtype) if names else None
 
@@ -206,7 +231,12 @@ def _apply_one(array: Array, random: np.random.Generator) -> Array | None:
 def _applicable(function: Callable[[Array], Array], array: Array) -> bool:
     with np.errstate(all="ignore"):
         found = function(array)
-    return bool(np.isfinite(found).all()) and not _trivial(array, found) and np.ptp(found) > 0
+    if not np.isfinite(found).all() or _trivial(array, found):
+        return False
+    return bool(np.ptp(found) > 0.01 * np.abs(found).max()) and information(found) > _TELLING
+
+
+_TELLING = 50  # bits of information, below which a planted function would be a guess
 
 
 FUNCTION = RelationCause(
