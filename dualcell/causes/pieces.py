@@ -338,7 +338,9 @@ def _clipped(free: Array, bound: Array, facts: Facts, on: str) -> Step | None:
     if (low == 0 and math.isinf(high)) or bound.max() > high + slack or bound.min() < low - slack:
         return None
     inside = (bound > low + slack) & (bound < high - slack)
-    if np.count_nonzero(inside) < _LEAST_PIECE or not fits(np.clip(free, low, high), bound, facts["closeness"]):
+    both = min(np.count_nonzero(below), np.count_nonzero(above)) >= _LEAST_PIECE
+    least = 1 if both or _is_probe(free, facts) else _LEAST_PIECE
+    if np.count_nonzero(inside) < least or not fits(np.clip(free, low, high), bound, facts["closeness"]):
         return None
     side = "left" if on == "left" else "right"
     other = "right" if on == "left" else "left"

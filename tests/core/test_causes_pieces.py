@@ -1,0 +1,94 @@
+"""Causes of `causes/pieces.py`: planted and found, and not found where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dualcell.causes import pieces
+from dualcell.diagnosis import diagnose
+
+SHAPES = [(64,), (8, 12), (4, 6, 10), (2, 8, 8, 3), (1000,), (32, 100), (3, 5, 7, 4, 2), (2, 16, 16, 8)]
+
+
+def tensors():
+    """Healthy tensors of several shapes, dtypes and distributions."""
+    for seed, shape in enumerate(SHAPES):
+        rng = np.random.default_rng(seed)
+        yield rng.normal(size=shape).astype(np.float32)
+        yield rng.normal(0.5, 3, shape)
+        yield (rng.exponential(12, shape) - 4).astype(np.float32)
+        yield rng.integers(-400, 400, shape)
+        yield np.where(rng.random(shape) < 0.3, 0, rng.normal(size=shape)).astype(np.float32)
+
+
+def planted(cause):
+    """(healthy, faulty) pairs, with noise of 1e-6 in floats."""
+    for seed, healthy in enumerate(tensors()):
+        rng = np.random.default_rng(1000 + seed)
+        faulty = cause.plant(healthy.copy(), rng)
+        if faulty is not None:
+            noise = 1 + 1e-6 * rng.normal(size=faulty.shape)
+            yield healthy, (faulty * noise).astype(faulty.dtype) if faulty.dtype.kind == "f" else faulty
+
+
+def causes(left, right):
+    return [found.causes for found in diagnose(left, right)]
+
+
+@pytest.mark.parametrize("cause", pieces.CAUSES, ids=lambda cause: cause.name)
+def test_planted_and_found(cause):
+    pairs = list(planted(cause))
+    assert len(pairs) >= 5
+    assert [causes(*pair) for pair in pairs] == [[(cause.name,)]] * len(pairs)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_unrelated_tensors_have_no_cause(seed):
+    rng = np.random.default_rng(seed)
+    shape = SHAPES[seed % len(SHAPES)]
+    kinds = (
+        lambda: rng.normal(size=shape),
+        lambda: rng.random(shape),
+        lambda: rng.integers(0, 5, shape),
+        lambda: np.maximum(rng.normal(size=shape), 0),
+        lambda: rng.integers(0, 256, shape).astype(np.uint8),
+        lambda: (rng.random(shape) < 0.3).astype(np.float32),
+        lambda: np.tanh(5 * rng.normal(size=shape)),
+    )
+    assert causes(kinds[seed % 7](), kinds[(seed + seed % 2) % 7]()) == []
+
+
+X = np.random.default_rng(0).normal(size=(16, 40))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (X, np.where(X < 0, X * np.linspace(0.1, 0.9, 40), X)),  # no one slope
+        (X, np.clip(X, -1, np.linspace(0.5, 1, 40))),  # no one bound
+        (X, np.where(X > 1, X - 0.5, X)),  # not at a bound
+        (X, np.where(np.arange(40) % 3 == 0, 0, X + 0.1 * X**2)),  # zeros, but other values
+        (np.where(np.arange(40) % 3 == 0, 0, X), np.where(np.arange(40) % 4 == 0, 0, X**3)),
+        (np.tanh(X), X + 0.01 * np.sin(9 * X)),  # near a curve, not on it
+    ],
+)
+def test_almost_one_of_them_is_none(left, right):
+    assert causes(left, right) == []
+
+
+def test_what_is_said():
+    (found,) = diagnose(X, np.where(X < 0, X * 0.3, X))
+    assert "no activation: 0.3 is the default of keras.layers.LeakyReLU" in found.hint
+    (found,) = diagnose(X, np.clip(X, -1, 1))
+    assert "[-1, 1]" in found.sentence
+    assert found.left_fix == "clip(left, -1, 1)"
+    rng = np.random.default_rng(1)
+    (found,) = diagnose(X, np.where(rng.random(X.shape) < 0.2, 0, X / 0.8), names=("a", "b"))
+    assert "p = 0.2" in found.hint
+    assert found.after < 1e-6 < found.before
+
+
+def test_few_elements_are_fitted_by_nothing():
+    assert causes(X[0, :6], np.maximum(X[0, :6], 0)) == []
+    assert causes(np.ones(40), np.where(np.arange(40) < 20, 0.0, 1.0)) in ([], [("constant-side",)])
