@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dualcell.cause import Cause
-from dualcell.causes import channels, layout, numbers, pieces, regions, rows, values
+from dualcell.causes import channels, layout, numbers, pieces, reductions, regions, rows, values
 
 CAUSES: tuple[Cause, ...] = (
     *layout.CAUSES,
     *values.CAUSES,
     *pieces.CAUSES,
     *numbers.CAUSES,
+    *reductions.CAUSES,
     *rows.CAUSES,
     *channels.CAUSES,
     *regions.CAUSES,

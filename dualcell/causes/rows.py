@@ -368,7 +368,7 @@ def _normalising(name: str, ways: list[_Normaliser]) -> Callable[[Array, Array, 
     def steps(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         if left.shape != right.shape:
             return
-        for axes, sample in _sampled(left, right):
+        for axes, sample in _sampled(left, right, left.ndim - 1):  # over all axes it is one scale and one offset
             for on in ("left", "right"):
                 way = _best(ways, sample[on], sample[_OTHER[on]], facts["closeness"])
                 if way is not None:

@@ -45,6 +45,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "causes/layout.py": (2, {"numpy"}),
     "causes/values.py": (2, {"numpy"}),
     "causes/rows.py": (2, {"numpy"}),
+    "causes/reductions.py": (2, {"numpy"}),
     "causes/channels.py": (2, {"numpy"}),
     "causes/pieces.py": (2, {"numpy"}),
     "causes/numbers.py": (2, {"numpy"}),
