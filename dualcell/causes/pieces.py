@@ -191,18 +191,30 @@ def _as_other(elements: Array, others: Array, one: str, other: str) -> Array:
 
     Where two arguments give the same element, the one that comes nearer to `others`.
     """
-    found: Array | None = None
-    for branch in _branches(one):
-        given = _values_of(one)[branch]
-        made = np.interp(elements, given, _values_of(other)[branch])
-        made = np.where(
-            (elements < given[0] - 1e-6) | (elements > given[-1] + 1e-6), np.inf, made
-        )  # on the other branch
-        if found is None:
-            found = made
-        else:
-            found = np.where(np.abs(made - others) < np.abs(found - others), made, found)
-    return elements if found is None else found
+    return _at(_arguments(elements, one), others, other)
+
+
+_Place = tuple[Array, Array, Array]  # indices into the grid before and after an argument, and how far it is from one
+
+
+def _arguments(elements: Array, name: str) -> list[_Place]:
+    """Where in the grid, on each branch, an activation gives these elements."""
+    found: list[_Place] = []
+    for branch in _branches(name):
+        values = _values_of(name)[branch]
+        after = np.clip(np.searchsorted(values, elements), 1, values.size - 1)
+        low, high = values[after - 1], values[after]
+        found.append((branch[after - 1], branch[after], np.clip((elements - low) / (high - low), 0, 1)))
+    return found
+
+
+def _at(arguments: list[_Place], others: Array, name: str) -> Array:
+    """An activation there: of the branches, the one that comes nearer to `others`."""
+    values, found = _values_of(name), np.full(others.shape, np.inf)
+    for before, after, share in arguments:
+        made = values[before] * (1 - share) + values[after] * share
+        found = np.where(np.abs(made - others) < np.abs(found - others), made, found)
+    return found
 
 
 def _pairs() -> Iterator[tuple[str, str]]:
@@ -214,15 +226,22 @@ def _pairs() -> Iterator[tuple[str, str]]:
 
 
 def _variant(left: Array, right: Array, facts: Facts) -> Step | None:
-    if left.size < 2 * _LEAST_PIECE or _is_line(left, right, facts["closeness"]):
+    if min(np.unique(side).size for side in (left, right)) < max(2 * _LEAST_PIECE, left.size // 4):
+        return None
+    if not _is_probe(left, facts) and _is_line(left, right, facts["closeness"]):
         return None
     for on, one_side, other_side in (("left", left, right), ("right", right, left)):
+        arguments = {name: _arguments(one_side, name) for name in _ACTIVATIONS if _gives(name, one_side)}
         for one, other in _pairs():
-            if one_side.min() >= _values_of(one).min() - 1e-6 and one_side.max() <= _values_of(one).max() + 1e-6:
-                made = _as_other(one_side, other_side, one, other)
-                if fits(made, other_side, facts["closeness"]):
-                    return _variant_step(one, other, on == "left")
+            if one in arguments and fits(_at(arguments[one], other_side, other), other_side, facts["closeness"]):
+                return _variant_step(one, other, on == "left")
     return None
+
+
+def _gives(name: str, elements: Array) -> bool:
+    """Whether the activation can give these elements."""
+    values = _values_of(name)
+    return bool(elements.min() >= values.min() - 1e-6 and elements.max() <= values.max() + 1e-6)
 
 
 def _is_line(left: Array, right: Array, closeness: float) -> bool:

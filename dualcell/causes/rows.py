@@ -257,6 +257,7 @@ class _Normaliser:
         text: how to write it; `{0}` stands for the tensor, `{1}` for the axes.
         marks: rows -> whether they may have gone through it; cheap.
         hint: where it may come from.
+        freedom: how many numbers a sceptic would say were fitted.
     """
 
     words: str
@@ -264,9 +265,10 @@ class _Normaliser:
     text: str
     marks: Callable[[Array, float], bool]
     hint: str = ""
+    freedom: int = 0
 
 
-def _by(words: str, size: Callable[[Array, Axes], Array], text: str) -> _Normaliser:
+def _by(words: str, size: Callable[[Array, Axes], Array], text: str, freedom: int = 0) -> _Normaliser:
     """Division by a measure; it is one everywhere afterwards."""
 
     def apply(values: Array, axes: Axes) -> Array:
@@ -275,7 +277,7 @@ def _by(words: str, size: Callable[[Array, Axes], Array], text: str) -> _Normali
     def marks(sample: Array, slack: float) -> bool:
         return bool(np.abs(size(sample, (1,)) - 1).max() <= slack)
 
-    return _Normaliser(f"division by the {words}", apply, f"{{0}} / {text}", marks)
+    return _Normaliser(f"division by the {words}", apply, f"{{0}} / {text}", marks, freedom=freedom)
 
 
 def _l2(values: Array, axes: Axes) -> Array:
@@ -307,9 +309,9 @@ _ROWS = [
     _by("L2 norm", _l2, "norm({0}, axis={1}, keepdims=True)"),
     _by("sum", _sum, "sum({0}, axis={1}, keepdims=True)"),
     _by("sum of sizes", _l1, "sum(abs({0}), axis={1}, keepdims=True)"),
-    _by("largest size", _largest, "max(abs({0}), axis={1}, keepdims=True)"),
+    _by("largest size", _largest, "max(abs({0}), axis={1}, keepdims=True)", 1),
     _Normaliser("min-max scaling", _between,
-                "({0} - {0}.min({1}, keepdims=True)) / np.ptp({0}, {1}, keepdims=True)", _is_between),
+                "({0} - {0}.min({1}, keepdims=True)) / np.ptp({0}, {1}, keepdims=True)", _is_between, freedom=1),
 ]  # fmt: skip
 
 _EPSILONS = (0.0, 1e-3, 1e-5, 1e-6, 1e-12)
@@ -372,7 +374,8 @@ def _normalising(name: str, ways: list[_Normaliser]) -> Callable[[Array, Array, 
                 if way is not None:
                     apply = _over(way, axes)
                     text = way.text.replace("{1}", _written(axes))
-                    yield _step(name, on, f"{way.words} over {_said(axes)}", apply, text, hint=way.hint)
+                    yield _step(name, on, f"{way.words} over {_said(axes)}", apply, text, hint=way.hint,
+                                freedom=way.freedom)  # fmt: skip
 
     return steps
 
@@ -384,7 +387,8 @@ def _over(way: _Normaliser, axes: Axes) -> Callable[[Array], Array]:
 def _best(ways: list[_Normaliser], given: Array, wanted: Array, closeness: float) -> _Normaliser | None:
     """The way that leaves least of the difference, if it leaves little."""
     slack = min(20 * closeness, 0.05)
-    found = [(way, way.apply(given, (1,))) for way in ways if way.marks(wanted, slack)]
+    marked = {marks: marks(wanted, slack) and not marks(given, slack) for marks in {way.marks for way in ways}}
+    found = [(way, way.apply(given, (1,))) for way in ways if marked[way.marks]]
     fitting = [(float(np.square(made - wanted).sum()), at) for at, (_, made) in enumerate(found)
                if explains(made, wanted, closeness, given)]  # fmt: skip
     if not fitting:
