@@ -16,31 +16,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
+from dualcell.compiling import exact, quick
+
 # slots of `Sums`
 ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
-
-
-# Sums may be reordered and bounds have slack; nothing else may be rounded differently.
-#
-# numba keeps what it compiled beside the source or in the user's cache folder. It looks
-# at the file of each function alone: after a change here, touch `walks.py`.
-def _compiled(**options: Any) -> Any:
-    def decorate(function: Any) -> Any:
-        try:
-            return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # no folder can be written to: compiled anew in each process
-            return numba.njit(nogil=True, error_model="numpy", **options)(function)
-
-    return decorate
-
-
-exact = _compiled()
-quick = _compiled(fastmath={"reassoc", "nsz", "contract"})
 
 
 class Bounds(NamedTuple):

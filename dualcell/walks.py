@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualcell import loops
-from dualcell.loops import SUMS, exact
+from dualcell.compiling import exact
+from dualcell.loops import SUMS
 
 # slots of the running figures
 MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)

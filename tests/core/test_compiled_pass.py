@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualcell import compiled_pass, measure, plain_pass
+import dualcell
+from dualcell import compiled_pass, compiling, measure, plain_pass
 from dualcell.coded import Coded, coded
 from dualcell.compiled_pass import plan_for
 from dualcell.tolerance import EXACT, Tolerance
@@ -150,6 +154,16 @@ def test_a_tie_in_float32_is_settled_in_float64():
     assert (found.worst_index, found.max_abs) == ((20_000,), 1 + 2.0**-25)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_tolerance_that_would_pass_does_pass(dtype):
+    """Rounded to the nearest, some would be too small by a hair."""
+    generator = np.random.default_rng(3)
+    for left, right in (generator.random((1000, 2, 1)) * [[1], [100]]).astype(dtype):
+        found = compiled_pass.compiled_pass(left, right, Tolerance(0.7, 1e-5))
+        for enough in (Tolerance(0.7, found.needed_atol), Tolerance(found.needed_rtol, 1e-5)):
+            assert compiled_pass.compiled_pass(left, right, enough).mismatched == 0
+
+
 def test_coded_floats_agree_with_their_values():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     generator = np.random.default_rng(2)
@@ -255,3 +269,46 @@ def test_a_processor_that_flushes_denormals_hides_no_difference():
         torch.set_flush_denormal(False)
     assert (found.identical, found.mismatched, found.worst_index) == (False, 1, (30_000,))
     assert found.max_abs == float(left[0]) - float(right[30_000])
+
+
+# --- where the compiled loops are kept ---
+
+FOLDER = "from dualcell.compiling import cache_folder; print(cache_folder())"
+
+
+def folder(**variables):
+    command = [sys.executable, "-P", "-c", FOLDER]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **variables}
+    ).stdout.strip()
+
+
+def test_every_version_of_the_loops_has_a_folder_of_its_own(tmp_path):
+    """numba would call what it compiled up to date when only a function called from it has changed."""
+    package = tmp_path / "dualcell"
+    shutil.copytree(Path(dualcell.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    before = folder(PYTHONPATH=str(tmp_path))
+    assert before.startswith(str(package / "__pycache__" / "loops-"))
+    loops = package / "loops.py"
+    loops.write_text(loops.read_text().replace("s2 += x * y", "s2 += x * x"))
+    assert folder(PYTHONPATH=str(tmp_path)) != before
+
+
+def test_numbas_own_folder_comes_first(tmp_path):
+    assert folder(NUMBA_CACHE_DIR=str(tmp_path)).startswith(str(tmp_path / "loops-"))
+
+
+def test_the_users_folder_is_taken_where_the_package_is_read_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "_HERE", tmp_path / "package")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (tmp_path / "package").mkdir()
+    for name in compiling._SOURCES:
+        (tmp_path / "package" / name).write_text("")
+    (tmp_path / "package" / "__pycache__").write_text("a file, so no folder can be made here")
+    monkeypatch.setattr(compiling._config, "CACHE_DIR", "")
+    assert compiling.cache_folder.__wrapped__().parent == tmp_path / "home" / "dualcell"
+
+
+def test_without_a_folder_the_loops_still_compile(monkeypatch):
+    monkeypatch.setattr(compiling, "cache_folder", lambda: None)
+    assert compiling._compiled()(lambda x: x + 1)(2) == 3
