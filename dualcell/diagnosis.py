@@ -110,8 +110,9 @@ def _not_finite(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Fi
     """Where NaN and infinity stand; and why the elements that are finite on both sides differ."""
     if left.shape != right.shape:
         return ()
-    both = np.isfinite(left) & np.isfinite(right)
     found = _placed("not finite", left, right, facts)
+    left, right = _first_part(left, right)
+    both = np.isfinite(left) & np.isfinite(right)
     rest = left[both], right[both]
     if rest[0].size < LEAST or _residual(*rest, (), facts["closeness"]) is not None:
         return found

@@ -284,6 +284,7 @@ _UNITS = {
     "float8_e5m2": 2.0**-3,
 }
 _UNIT = 2.0**-24  # of float32, half a step at 1
+_BLOCK = 1 << 15  # elements at a time: they stay in the cache
 _FEW = 16  # terms up to which even errors of one sign may be rounding
 _LONGEST = 10_000  # terms of a sum whose rounding is still called rounding
 
@@ -321,11 +322,12 @@ def _errors(left: Array, right: Array) -> Array:
     """Largest |left - right|; the sums of it, its square, its product with the right, and the right's square."""
     sums, top = np.zeros(4), 0.0
     ones, others = left.reshape(-1), right.reshape(-1)
-    for start in range(0, left.size, 1 << 18):
-        other = others[start : start + (1 << 18)].astype(np.float64)
-        gap = ones[start : start + (1 << 18)] - other
+    for start in range(0, left.size, _BLOCK):
+        other = others[start : start + (_BLOCK)].astype(np.float64)
+        gap = ones[start : start + (_BLOCK)] - other
         top = max(top, float(np.abs(gap).max()))
-        sums += gap.sum(), gap @ gap, gap @ other, other @ other
+        products = (np.einsum("i,i->", one, two) for one, two in ((gap, gap), (gap, other), (other, other)))
+        sums += gap.sum(), *products
     return np.array([top, *sums])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
@@ -42,13 +43,12 @@ def _not_finite(left: Array, right: Array, facts: Facts) -> Finding | None:
         if counts[side]
     ]
     said = said or [f"{_count(int(np.count_nonzero(differ)))} with NaN or infinities of another kind or sign"]
-    both = (kinds[0] == 0) & (kinds[1] == 0)
-    rest = float(np.abs(left[both].astype(np.float64) - right[both]).max()) if both.any() else math.nan
+    rest = _largest_gap(left, right)
     return Finding(
         causes=("not-finite",),
         sentence=f"NaN or infinity on one side: {'; '.join(said)}{_slices_of(places_)}",
         evidence=f"first at {first}: left {left[first]:.6g}, right {right[first]:.6g}; "
-        + (f"max abs {rest:.2g} where both are finite" if both.any() else "nowhere are both finite"),
+        + ("nowhere are both finite" if math.isnan(rest) else f"max abs {rest:.2g} where both are finite"),
         left_fix="isfinite of {left} and of what it is made of: the first operation that gives NaN",
         right_fix="isfinite of {right} and of what it is made of: the first operation that gives NaN",
         hint=_why_not_finite(left, right, kinds, only),
@@ -57,9 +57,37 @@ def _not_finite(left: Array, right: Array, facts: Facts) -> Finding | None:
 
 def _kinds(array: Array) -> Array:
     """0 where finite, 1 NaN, 2 infinity, 3 -infinity; int8 array."""
-    if array.dtype.kind in "biu":
-        return np.zeros(array.shape, np.int8)
-    return np.where(np.isfinite(array), 0, np.where(np.isnan(array), 1, np.where(array > 0, 2, 3))).astype(np.int8)
+    found = np.zeros(array.shape, np.int8)
+    if array.dtype.kind not in "biu":
+        for part in _parts(array):
+            values = array[part]
+            finite = np.isfinite(values)
+            if not finite.all():
+                found[part] = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(values > 0, 2, 3)))
+    return found
+
+
+def _parts(array: Array) -> Iterator[slice]:
+    """Rows of an array, a block at a time."""
+    rows = max(1, _BLOCK * array.shape[0] // array.size)
+    for start in range(0, array.shape[0], rows):
+        yield slice(start, start + rows)
+
+
+def _gap(left: Array, right: Array) -> Array:
+    """|left - right|, in float32 where both are, else in float64."""
+    one = left if left.dtype == right.dtype == np.float32 else left.astype(np.float64)
+    return np.abs(one - right)
+
+
+def _largest_gap(left: Array, right: Array) -> float:
+    """The largest |left - right| where both are finite; NaN if they are nowhere."""
+    found = math.nan
+    for part in _parts(left):
+        gap = _gap(left[part], right[part])
+        gap = gap[np.isfinite(gap)]
+        found = np.fmax(found, gap.max()) if gap.size else found
+    return float(found)
 
 
 def _said_kinds(kinds: Array) -> str:
@@ -385,59 +413,105 @@ _SURE_EACH = 4.0  # the same, for each of the slices that agree
 _DENSE = 0.2  # of the elements of a region that differ at least
 
 
+@dataclass(frozen=True)
+class _Differences:
+    """Where two tensors differ by more than rounding.
+
+    Attributes:
+        shape: their shape.
+        rows: whether any element of each row (along axis 0) differs.
+        rest: whether any of the elements at each place of the other axes does.
+        first: flat indices of the first few that differ.
+        count: how many differ.
+        top: the largest |left - right|.
+        noise: the largest |left - right| of those that agree.
+    """
+
+    shape: tuple[int, ...]
+    rows: Array
+    rest: Array
+    first: tuple[int, ...]
+    count: int
+    top: float
+    noise: float
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def along(self, axis: int) -> Array:
+        """Whether any element of each slice along one axis differs."""
+        return self.rows if axis == 0 else self.over(axis)
+
+    def over(self, *axes: int) -> Array:
+        """Whether any of the elements at each place of these axes, of which 0 is none, differs."""
+        return np.asarray(self.rest.any(tuple(axis - 1 for axis in range(1, len(self.shape)) if axis not in axes)))
+
+
 def _region(left: Array, right: Array, facts: Facts) -> Finding | None:
     if left.shape != right.shape or not _some_agree(left, right, facts["closeness"]):
         return None
-    differs = _differs(left, right, facts["closeness"])
-    count = int(np.count_nonzero(differs))
-    if not 0 < count < differs.size:
+    differences = _differences(left, right, facts["closeness"])
+    if not 0 < differences.count < differences.size:
         return None
-    found = _slices(differs, count) or _ring(differs, count) or _few(differs, count)
-    if found is None:
+    found = _slices(differences) or _ring(differences) or _few(differences)
+    if found is None or not _is_sure(left, differences, found[2]):
         return None
-    name, where, region = found
-    if not _is_sure(left, differs, region, count):
-        return None
-    return _region_finding(left, right, (differs, region), name, where)
+    return _region_finding(differences, found[0], found[1])
+
+
+def _size_of(array: Array) -> float:
+    """The root mean square of an array, of a sample of it if it is large."""
+    return _rms(take(array, places(array.size, _BLOCK, np.random.default_rng(0))))
 
 
 def _some_agree(left: Array, right: Array, closeness: float) -> bool:
     if left.size <= _LARGE:
         return True
     index = places(left.size, 4096, np.random.default_rng(0))
-    gap = np.abs(take(left, index).astype(np.float64) - take(right, index))
-    return bool((gap <= closeness * _rms(take(right, index))).any())
+    one, other = take(left, index), take(right, index)
+    return bool((_gap(one, other) <= closeness * _rms(other)).any())
 
 
-def _differs(left: Array, right: Array, closeness: float) -> Array:
-    """Whether each pair differs by more than rounding; bool array."""
-    found = np.empty(left.shape, bool)
-    rows = max(1, _BLOCK * left.shape[0] // left.size)
-    slack = closeness * max(_rms(left), _rms(right))
-    for start in range(0, left.shape[0], rows):
-        part = slice(start, start + rows)
-        found[part] = np.abs(left[part].astype(np.float64) - right[part]) > slack
-    return found
+def _differences(left: Array, right: Array, closeness: float) -> _Differences:
+    slack = closeness * max(_size_of(left), _size_of(right))
+    rows, rest = np.empty(left.shape[:1], bool), np.zeros(left.shape[1:], bool)
+    top = noise = count = 0
+    first: list[int] = []
+    for part in _parts(left):
+        gap = _gap(left[part], right[part])
+        differs = gap > slack
+        here = int(np.count_nonzero(differs))
+        rows[part] = differs.reshape(len(differs), -1).any(1)
+        top = max(top, float(gap.max()))
+        if here:
+            rest |= differs.any(0)
+            gap = gap[~differs]
+            at = np.flatnonzero(differs)[: 3 - len(first)] if len(first) < 3 else ()
+            first += [int(place) + part.start * (left.size // left.shape[0]) for place in at]
+        noise = max(noise, float(gap.max())) if gap.size else noise
+        count += here
+    return _Differences(left.shape, rows, rest, tuple(first), count, top, noise)
 
 
-Region = tuple[str, str, Array]  # name of the cause, the place in words, and as a bool array that broadcasts
+Region = tuple[str, str, Array | None]  # name of the cause, the place in words, and as a bool array that broadcasts
 
 
-def _slices(differs: Array, count: int) -> Region | None:
+def _slices(differs: _Differences) -> Region | None:
     """All that differ lie in some slices along one axis: the axis with the fewest of them."""
-    others = [tuple(other for other in range(differs.ndim) if other != axis) for axis in range(differs.ndim)]
-    lines = [np.asarray(differs.any(rest)) for rest in others]
-    axis = min(range(differs.ndim), key=lambda axis: float(np.mean(lines[axis])))
-    line = lines[axis]
-    if line.all() or count < _DENSE * differs.size * float(np.mean(line)):
+    ndim = len(differs.shape)
+    lines = [differs.along(axis) for axis in range(ndim)]
+    axis = min(range(ndim), key=lambda axis: float(np.mean(lines[axis])))
+    line, alone = lines[axis], ndim == 1 or differs.size == len(lines[axis])
+    share = differs.count / (differs.size * float(np.mean(line)))
+    if line.all() or share < _DENSE:
         return None
-    name, where = _said_slices(line, axis, differs.size == len(line))
+    name, where = _said_slices(line, axis, alone)
     # slices that stand anywhere must each be sure
-    share = count / (differs.size * float(np.mean(line)))
     each = -differs.size / len(line) * math.log1p(-min(share, 0.999))
-    if name == "some-slices" and (each < _SURE_EACH + math.log(len(line)) or differs.size == len(line)):
+    if name == "some-slices" and (each < _SURE_EACH + math.log(len(line)) or alone):
         return None
-    return name, where, line.reshape([-1 if other == axis else 1 for other in range(differs.ndim)])
+    return name, where, line.reshape([-1 if other == axis else 1 for other in range(ndim)])
 
 
 def _said_slices(line: Array, axis: int, alone: bool) -> tuple[str, str]:
@@ -454,17 +528,17 @@ def _said_slices(line: Array, axis: int, alone: bool) -> tuple[str, str]:
     return "some-slices", f"in {len(at):,} of {length:,} along axis {axis}: {listed}"
 
 
-def _ring(differs: Array, count: int) -> Region | None:
-    """All that differ lie near the border of two or three axes."""
-    ways = _spatial(differs.ndim) if differs.ndim > 2 else [tuple(range(differs.ndim))]
-    for axes in ways:
+def _ring(differs: _Differences) -> Region | None:
+    """All that differ lie near the border of two or three axes, of which 0 is none."""
+    ndim = len(differs.shape)
+    for axes in _spatial(ndim):
         if len(axes) < 2 or min(differs.shape[axis] for axis in axes) < 3:
             continue
-        plane = np.asarray(differs.any(tuple(axis for axis in range(differs.ndim) if axis not in axes)))
+        plane = differs.over(*axes)
         inside = _clean_box(plane)
         ring = np.ones(plane.shape, bool)
         ring[inside] = False
-        if ring.all() or plane[inside].any() or count < _DENSE * float(np.mean(ring)) * differs.size:
+        if ring.all() or plane[inside].any() or differs.count < _DENSE * float(np.mean(ring)) * differs.size:
             continue
         widths = [(cut.start, length - cut.stop) for cut, length in zip(inside, plane.shape, strict=True)]
         said = [str(max(pair)) if min(pair) == max(pair) else f"{pair[0]} and {pair[1]}" for pair in widths]
@@ -489,43 +563,40 @@ def _clean_box(plane: Array) -> tuple[slice, ...]:
 _FEW = 0.05  # of the elements
 
 
-def _few(differs: Array, count: int) -> Region | None:
-    if count > _FEW * differs.size:
+def _few(differs: _Differences) -> Region | None:
+    if differs.count > _FEW * differs.size:
         return None
-    first = [tuple(map(int, np.unravel_index(int(place), differs.shape)))
-             for place in np.flatnonzero(differs.reshape(-1))[:3]]  # fmt: skip
-    return "few-elements", f"at {', '.join(map(str, first))}" + (", ..." if count > 3 else ""), differs
+    first = [str(tuple(map(int, np.unravel_index(place, differs.shape)))) for place in differs.first]
+    return "few-elements", f"at {', '.join(first)}" + (", ..." if differs.count > len(first) else ""), None
 
 
-def _is_sure(left: Array, differs: Array, region: Array, count: int) -> bool:
+def _is_sure(left: Array, differs: _Differences, region: Array | None) -> bool:
     """Whether it is no accident that all elements outside of the region agree."""
+    if region is None:
+        return differs.size - differs.count >= 64 and _varies(left, np.zeros([1] * left.ndim, bool))
     size = round(float(np.mean(region)) * differs.size)
     clean = differs.size - size
-    if region.shape == differs.shape:
-        return clean >= 64 and _varies(left, region)
-    share = min(count / max(size, 1), 0.999)
+    share = min(differs.count / max(size, 1), 0.999)
     return clean >= 8 and -clean * math.log1p(-share) >= _SURE and _varies(left, region)
 
 
 def _varies(left: Array, region: Array) -> bool:
-    """Whether the elements outside of the region are not all the same."""
-    outside = left[~np.broadcast_to(region, left.shape)]
-    return bool((outside != outside[0]).any())
+    """Whether the elements outside of the region, or a sample of them, are not all the same."""
+    index = np.unravel_index(places(left.size, _BLOCK, np.random.default_rng(0)), left.shape)
+    inside = region[tuple(place if length > 1 else 0 for place, length in zip(index, region.shape, strict=True))]
+    outside = left[index][~np.broadcast_to(inside, index[0].shape)]
+    return bool(outside.size and (outside != outside[0]).any())
 
 
-def _region_finding(left: Array, right: Array, found: tuple[Array, Array], name: str, where: str) -> Finding:
-    differs, region = found
-    outside = ~np.broadcast_to(region, left.shape)
-    rest = float(np.abs(left[outside].astype(np.float64) - right[outside]).max())
-    top = float(np.abs(left[differs].astype(np.float64) - right[differs]).max())
-    count = int(np.count_nonzero(differs))
+def _region_finding(differs: _Differences, name: str, where: str) -> Finding:
     return Finding(
         causes=(name,),
         sentence=f"{_REGIONS[name][0]}: {where}",
-        evidence=f"{count:,} of {_count(differs.size)} differ, by {top:.3g} at most; max abs {rest:.2g} elsewhere",
+        evidence=f"{differs.count:,} of {_count(differs.size)} differ, by {differs.top:.3g} at most; "
+        f"max abs {differs.noise:.2g} elsewhere",
         hint=_REGIONS[name][1],
-        before=top,
-        after=top,
+        before=differs.top,
+        after=differs.top,
     )
 
 
