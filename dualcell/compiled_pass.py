@@ -8,7 +8,6 @@ a small buffer first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from dualcell import loops, walks
 from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of, same_dtype
+from dualcell.slabs import slabs
 from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
@@ -111,23 +111,9 @@ def _pieces(shape: tuple[int, ...], in_place: bool, threads: int) -> list[list[_
     if in_place:
         step = -(-size // threads // BLOCK) * BLOCK or BLOCK
         return [[(start, slice(start, min(start + step, size)))] for start in range(0, size, step)]
-    ranges = list(_slabs(shape))
+    ranges = list(slabs(shape, SLAB))
     step = -(-len(ranges) // threads)
     return [ranges[start : start + step] for start in range(0, len(ranges), step)]
-
-
-def _slabs(shape: tuple[int, ...]) -> Iterator[_Range]:
-    """Cut an array into ranges of at most `SLAB` elements that lie one after the other in C order."""
-    axis, inner = len(shape) - 1, 1
-    while axis > 0 and inner * shape[axis] <= SLAB:
-        inner *= shape[axis]
-        axis -= 1
-    rows = max(1, SLAB // inner)
-    start = 0
-    for outer in np.ndindex(shape[:axis]):
-        for row in range(0, shape[axis], rows):
-            yield start, (*outer, slice(row, row + rows))
-            start += min(rows, shape[axis] - row) * inner
 
 
 def _fits(side: HostArray, dtype: np.dtype[Any] | None) -> bool:

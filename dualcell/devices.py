@@ -17,8 +17,7 @@ from dualcell.captures import Captured
 from dualcell.coded import Coded, HostArray
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.registry import array_adapter
-from dualcell.measure import measure
-from dualcell.plain_pass import plain_pass
+from dualcell.measure import fast_pass, measure
 from dualcell.slabs import slabs
 from dualcell.stats import Figures, Stats
 from dualcell.tolerance import Tolerance
@@ -98,7 +97,7 @@ def measure_slabs(
     figures: Figures | None = None
     for start, where in slabs(shape, SLAB):
         parts = read_left(where), read_right(where)
-        found = _pass_for(*parts, tolerance)(*parts, tolerance, equal_nan=equal_nan, reference=reference)
+        found = fast_pass(*parts, tolerance)(*parts, tolerance, equal_nan=equal_nan, reference=reference)
         found.worst += start
         if figures is None:
             figures = found
@@ -142,17 +141,6 @@ def _can_index(value: Any, facts: ArrayFacts) -> bool:
 def _part(whole: HostArray, where: tuple[Any, ...]) -> HostArray:
     """Some elements of a host array; a view."""
     return replace(whole, codes=whole.codes[where]) if isinstance(whole, Coded) else whole[where]
-
-
-def _pass_for(left: HostArray, right: HostArray, tolerance: Tolerance) -> Callable[..., Figures]:
-    """The compiled pass where it can take them, else the plain one."""
-    if max(tolerance.rtol, tolerance.atol) > 1e30:  # float32 would overflow
-        return plain_pass
-    try:
-        from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
-    except ImportError:
-        return plain_pass
-    return plain_pass if plan_for(left, right) is None else compiled_pass
 
 
 def _finished(figures: Figures, shape: tuple[int, ...], read_left: _Read, read_right: _Read) -> Stats:

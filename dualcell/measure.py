@@ -42,20 +42,19 @@ def measure(
         raise ValueError(f"measure needs one shape, got {left.shape} and {right.shape}.")
     if left.size == 0:
         return Stats(total=0)
-    if not _is_much(left, right) or max(tolerance.rtol, tolerance.atol) > _LARGEST:
-        figures = plain_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference)
-        return figures.stats(left, right)
-    one_pass = _compiled_pass(left, right) or plain_pass
+    one_pass = fast_pass(left, right, tolerance) if _is_much(left, right) else plain_pass
     return one_pass(left, right, tolerance, equal_nan=equal_nan, reference=reference).stats(left, right)
 
 
-def _compiled_pass(left: HostArray, right: HostArray) -> Callable[..., Figures] | None:
-    """The compiled pass if it knows these dtypes; None too where numba refuses this NumPy or Python."""
+def fast_pass(left: HostArray, right: HostArray, tolerance: Tolerance) -> Callable[..., Figures]:
+    """The compiled pass if it knows these dtypes; else, and where numba refuses this NumPy or Python, the plain one."""
+    if max(tolerance.rtol, tolerance.atol) > _LARGEST:
+        return plain_pass
     try:
         from dualcell.compiled_pass import compiled_pass, plan_for  # deferred: it imports numba
     except ImportError:
-        return None
-    return None if plan_for(left, right) is None else compiled_pass
+        return plain_pass
+    return plain_pass if plan_for(left, right) is None else compiled_pass
 
 
 def _is_much(left: HostArray, right: HostArray) -> bool:
