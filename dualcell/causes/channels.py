@@ -180,9 +180,10 @@ CHANNEL_AFFINE = WholeCause(
 
 # ratio of the epsilons -> the most likely pair of that ratio; two outputs tell the ratio only
 _PAIRS = {
-    1e2: (1e-3, 1e-5), 1e3: (1e-3, 1e-6), 1e9: (1e-3, 1e-12), 1e1: (1e-5, 1e-6),
-    1e7: (1e-5, 1e-12), 1e-6 * 2**23: (1e-6, 2.0**-23), 1e-3 * 2**23: (1e-3, 2.0**-23), 1e-5 * 2**23: (1e-5, 2.0**-23),
+    1e2: (1e-3, 1e-5), 1e3: (1e-3, 1e-6), 1e1: (1e-5, 1e-6),
+    1e-6 * 2**23: (1e-6, 2.0**-23), 1e-3 * 2**23: (1e-3, 2.0**-23), 1e-5 * 2**23: (1e-5, 2.0**-23), 1e9: (1e-3, 1e-12),
 }  # fmt: skip
+_NONE = 1e6  # a ratio above which the smaller epsilon is none to speak of
 
 
 def _epsilon(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
@@ -193,8 +194,11 @@ def _epsilon(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         for axes in _channels(shape, 4):
             if shape != left.shape and axes != (0, len(shape) - 2 if shape[:-2] == left.shape[:-1] else 1):
                 continue
-            step = _epsilon_along(one, other, axes, facts["closeness"])
-            step = step or _epsilon_with_gamma(one, other, axes, facts["closeness"])
+            rest = _rest(len(shape), axes)
+            samples = rows(one, rest), rows(other, rest)
+            step = _epsilon_along(samples, rest, axes, facts["closeness"])
+            if step is None and _may_have_gamma(*samples, facts["closeness"]):
+                step = _epsilon_with_gamma(one, other, axes, facts["closeness"])
             if step is not None:
                 yield _reshaped(step, shape)
                 return
@@ -217,10 +221,8 @@ def _reshaped(step: Step, shape: tuple[int, ...]) -> Step:
     return Step(step.cause, step.words, apply, step.left_fix, step.right_fix, step.hint, step.freedom, step.on)
 
 
-def _epsilon_along(left: Array, right: Array, axes: Axes, closeness: float) -> Step | None:
+def _epsilon_along(samples: tuple[Array, Array], rest: Axes, axes: Axes, closeness: float) -> Step | None:
     """Solve the side of the larger epsilon for its variances, and predict the other side."""
-    rest = _rest(left.ndim, axes)
-    samples = rows(left, rest), rows(right, rest)
     for centred in (True, False):
         squares = [_square(sample, (1,), centred=centred) for sample in samples]
         top = 1 + min(closeness, 1e-3)
@@ -248,32 +250,39 @@ def _with_less(values: Array, axes: Axes, ratio: float, *, centred: bool) -> Arr
 
 
 def _ratio(given: Array, wanted: Array, closeness: float, *, centred: bool) -> float | None:
-    found = {ratio: _with_less(given, (1,), ratio, centred=centred) for ratio in _PAIRS}
+    # without a mean to tell normalised rows by, no epsilon at all would make them of any rows
+    found = {ratio: _with_less(given, (1,), ratio, centred=centred) for ratio in _PAIRS if centred or ratio <= 1e3}
     left_over = {ratio: _rms(made - wanted) for ratio, made in found.items()}
     best = min(left_over, key=left_over.__getitem__)
     if explains(found[best], wanted, closeness, given) and left_over[best] < 0.1 * _spread(wanted):
         # ratios that the numbers do not tell apart: the first, which is that of the defaults
-        return next(ratio for ratio in _PAIRS if left_over[ratio] <= 1.1 * left_over[best])
+        return next(ratio for ratio in found if left_over[ratio] <= 1.1 * left_over[best])
     return None
 
 
 def _epsilon_step(on: str, ratio: float, rest: Axes, axes: Axes, *, centred: bool) -> Step:
     more, less = _PAIRS[ratio]
     larger, smaller = ("left", "right") if on == "left" else ("right", "left")
-    kind = "normalisation" if centred else "RMS normalisation"
-    words = f"{kind} of each index of {_said(axes)} with epsilon {more:g} on the {larger}, {less:.3g} on the {smaller}"
-    hint = f"the outputs tell the ratio of the two epsilons, {ratio:.3g}, and not each"
+    kind = f"{'normalisation' if centred else 'RMS normalisation'} of each index of {_said(axes)}"
+    if ratio > _NONE:
+        words, hint = f"{kind} with an epsilon on the {larger}, none to speak of on the {smaller}", ""
+    else:
+        words = f"{kind} with epsilon {more:g} on the {larger}, {less:.3g} on the {smaller}"
+        hint = f"the outputs tell the ratio of the two epsilons, {ratio:.3g}, and not each"
     fixes = {larger: f"{{{larger}}} with epsilon={less:.3g}", smaller: f"{{{smaller}}} with epsilon={more:g}"}
     return Step("normalisation-epsilon", words, lambda values: _with_less(values, rest, ratio, centred=centred),
                 fixes["left"], fixes["right"], hint, on="left" if on == "left" else "right")  # fmt: skip
 
 
+def _may_have_gamma(left: Array, right: Array, closeness: float) -> bool:
+    """Whether the rows of a sample have the same means and other deviations; not a matter of three."""
+    factor = _about_means(left, right, (1,), closeness) if left.shape[1] >= 8 else None
+    return factor is not None and factor.size >= 3
+
+
 def _epsilon_with_gamma(left: Array, right: Array, axes: Axes, closeness: float) -> Step | None:
     """Channels of the same means and other deviations, all larger on one side: gamma hides the variances."""
     rest = _rest(left.ndim, axes)
-    factor = _about_means(rows(left, rest), rows(right, rest), (1,), closeness)
-    if factor is None or factor.size < 3 or rows(left, rest).shape[1] < 8:
-        return None
     factor = _about_means(left, right, rest, closeness)
     if factor is None:
         return None
@@ -347,7 +356,7 @@ def _about_vector(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     change = _towards(flat, other, beta)
     shares = _shares(flat, other, beta)
     same_sign = bool((shares > 0).all() or (shares < 0).all())
-    if not same_sign or np.abs(shares).max() >= 9:
+    if not same_sign or shares.max() >= 9 or shares.min() <= -0.9:
         return
     larger, smaller = ("left", "right") if shares[0] > 0 else ("right", "left")
     words = f"each row of axis {left.ndim - 1} scaled about beta, as by a larger epsilon on the {larger}"
@@ -360,7 +369,8 @@ _LONGEST = 1024
 
 
 def _is_about(left: Array, right: Array, closeness: float) -> bool:
-    beta = _centre(left, right)
+    varies = min(np.std(side - side.mean(0)) / max(np.std(side), 1e-300) for side in (left, right))
+    beta = _centre(left, right) if varies > 0.05 else None
     return beta is not None and explains(left + _towards(left, right, beta), right, closeness, left)
 
 

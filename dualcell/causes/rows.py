@@ -132,6 +132,8 @@ LOG_SOFTMAX = WholeCause(
 def _tempered(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     for kind, on, axes, given, wanted in _softmaxed(left, right, facts):
         function, power = _SOFTMAX[kind], _kind(given, facts["closeness"])
+        if power == "softmax" and on == "right":  # said for the left
+            continue
         before = _logarithm if power == "softmax" else _same
         factor = _temperature(before(given), np.exp(wanted) if kind == "log_softmax" else wanted)
         if not math.isfinite(factor) or abs(factor - 1) < 1e-3:
@@ -387,7 +389,9 @@ def _over(way: _Normaliser, axes: Axes) -> Callable[[Array], Array]:
 def _best(ways: list[_Normaliser], given: Array, wanted: Array, closeness: float) -> _Normaliser | None:
     """The way that leaves least of the difference, if it leaves little."""
     slack = min(20 * closeness, 0.05)
-    marked = {marks: marks(wanted, slack) and not marks(given, slack) for marks in {way.marks for way in ways}}
+    already = {_is_square: _is_standard}  # any small rows may have a mean square below 1
+    marked = {marks: marks(wanted, slack) and not already.get(marks, marks)(given, slack)
+              for marks in {way.marks for way in ways}}  # fmt: skip
     found = [(way, way.apply(given, (1,))) for way in ways if marked[way.marks]]
     fitting = [(float(np.square(made - wanted).sum()), at) for at, (_, made) in enumerate(found)
                if explains(made, wanted, closeness, given)]  # fmt: skip
