@@ -341,6 +341,7 @@ def _plant_rounding(array: Array, random: np.random.Generator) -> Array | None:
 
 ROUNDING = PlaceCause(
     name="rounding",
+    fault=False,
     title="Only rounding",
     about="Two orders of summation, or two libraries, give floats that differ by a few half steps: at most "
     "4 * sqrt(n) * 2**-24 of the root mean square after sums of n float32 terms. Named if n is at most 10,000 and the "
