@@ -104,3 +104,11 @@ def test_rounding_is_measured_in_the_steps_of_the_coarser_dtype():
     (found,) = diagnose(X, half, dtypes=("float32", "float16"))
     assert found.causes == ("rounding",)
     assert "float16" in found.sentence
+
+
+def test_a_sample_that_fits_nothing_is_refused_before_all_elements_are_looked_at():
+    facts = {"shape": (640,), "closeness": 2e-5}
+    narrow = X.reshape(-1).astype(np.float16).astype(np.float64)
+    near = narrow * 1.05  # farther than half a step
+    assert numbers.NARROWER_TYPE.relate(near, narrow, facts) is None
+    assert numbers.NARROWER_TYPE.relate(narrow, narrow, facts) is None

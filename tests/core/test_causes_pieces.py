@@ -70,6 +70,7 @@ X = np.random.default_rng(0).normal(size=(16, 40))
         (X, np.where(X > 1, X - 0.5, X)),  # not at a bound
         (X, np.where(np.arange(40) % 3 == 0, 0, X + 0.1 * X**2)),  # zeros, but other values
         (np.where(np.arange(40) % 3 == 0, 0, X), np.where(np.arange(40) % 4 == 0, 0, X**3)),
+        (X, np.where(np.abs(X) < 1, 0, X)),  # the size says which are zero: a threshold, no mask
         (np.tanh(X), X + 0.01 * np.sin(9 * X)),  # near a curve, not on it
     ],
 )
@@ -92,3 +93,15 @@ def test_what_is_said():
 def test_few_elements_are_fitted_by_nothing():
     assert causes(X[0, :6], np.maximum(X[0, :6], 0)) == []
     assert causes(np.ones(40), np.where(np.arange(40) < 20, 0.0, 1.0)) in ([], [("constant-side",)])
+
+
+@pytest.mark.parametrize("relate", [cause.relate for cause in pieces.CAUSES])
+def test_a_sample_that_fits_nothing_is_refused_before_all_elements_are_looked_at(relate):
+    facts = {"shape": (640,), "closeness": 2e-5}
+    sample = np.random.default_rng(1).normal(size=(2, 640))
+    assert relate(*sample, facts) is None
+    assert relate(sample[0], np.where(sample[0] < 0, sample[1], sample[0]), facts) is None
+    assert relate(sample[0], np.where(sample[1] < 0, 0, sample[1] + 9), facts) is None
+    holes = np.where(np.arange(640) % 3 == 0, 0, sample[0]), np.where(np.arange(640) % 4 == 0, 0, sample[1])
+    assert relate(*holes, facts) is None
+    assert relate(sample[0], np.minimum(sample[0], 1 + 0.1 * sample[1]), facts) is None

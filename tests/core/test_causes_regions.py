@@ -132,3 +132,26 @@ def test_crops_and_shifts():
 )
 def test_agreement_by_chance_is_no_region(left, right):
     assert [name for name in causes(left, right) if name != ("constant-side",)] == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_of_few_integers_that_agree_by_chance(seed):
+    rng = np.random.default_rng(seed)
+    left, right = rng.integers(0, 2, (2, 64, 2))
+    assert causes(left, right) == []
+    left, right = rng.integers(0, 3, (2, 20, 3))
+    right[0] = left[0]
+    assert causes(left, right) == []
+
+
+def test_a_shift_is_confirmed_on_all_elements():
+    left, right = X[:, 1:].copy(), X[:, :-1].copy()
+    right[2, 3, :4, :3] += 5.0
+    assert causes(left, right) == []
+
+
+def test_the_constant_side_is_named():
+    (found,) = diagnose(X, np.zeros_like(X))
+    assert found.sentence == "The right is 0 everywhere"
+    assert found.right_fix
+    assert not found.left_fix
