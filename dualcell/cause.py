@@ -93,6 +93,7 @@ class Cause:
         entries: the names of its entries in the catalogue of differences.
         plant: puts the fault into a healthy array; None if it cannot be put into this one.
             It takes a random generator too.
+        fault: whether a port that has it is wrong; rounding is no fault.
         expose: what tensor would show the fault, where one did not.
     """
 
@@ -101,6 +102,7 @@ class Cause:
     about: str
     entries: tuple[str, ...]
     plant: Callable[[Array, np.random.Generator], Array | None]
+    fault: bool = field(default=True, kw_only=True)
     expose: str = field(
         default="a tensor with more elements, whose values spread well beyond the tolerance", kw_only=True
     )

@@ -115,7 +115,7 @@ def parity_power(result: DualResult | None = None) -> Power:
             "no row of the result holds two tensors of one shape, so there is nothing to plant a fault in."
         )
     tensors = {name: _tensor(comparison) for name, comparison in rows.items()}
-    found = [_planted(cause, rows, tensors) for cause in CAUSES]
+    found = [_planted(cause, rows, tensors) for cause in CAUSES if cause.fault]
     applied = tuple(one for one in found if one.noticed or one.unnoticed)
     return Power(applied, tuple(one.cause for one in found if one not in applied))
 
