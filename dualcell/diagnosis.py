@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +20,10 @@ from dualcell.coded import HostArray, codes_of, decoded
 from dualcell.sampling import fits, information, places, take
 
 _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCause)}
+_OF_AXES = {"axes-permuted", "reshaped"}  # other moves may come after these
 
 FEW, MANY = 48, 4096  # elements of the first and of the second sample
-SECONDS = 0.15  # for the search in one pair
+SECONDS = 0.15  # of processor time, for the search in one pair: the answer must not hang on how busy the machine is
 LARGEST = 1 << 27  # elements that a step may copy; of larger tensors the first part is looked at
 WHOLE = 1 << 20  # elements of the sample that whole steps are tried on
 LEAST = 8  # elements below which anything can be fitted
@@ -70,7 +72,7 @@ def diagnose(
         codes = _first_part(*codes)
     left, right = decoded(codes[0], left), decoded(codes[1], right)
     closeness = max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)
-    facts = {"shape": left.shape, "closeness": closeness, "dtypes": dtypes, "names": names}
+    facts = {"shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names}
     if not (_all_finite(left) and _all_finite(right)):
         return _not_finite(left, right, facts)
     if left.shape == right.shape and _is_near(left, right, closeness):
@@ -86,7 +88,8 @@ def _is_near(left: Array, right: Array, closeness: float) -> bool:
 
 def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The simplest steps that turn one side into the other."""
-    confirmed = list(_confirmed(left, right, facts)) or list(_confirmed_whole(left, right, facts))
+    ways = (_confirmed, _confirmed_whole, _confirmed_moved)
+    confirmed = next((found for way in ways if (found := list(way(left, right, facts)))), [])
     least = min((one.cost for one, _ in confirmed), default=None)
     best = [(one, after) for one, after in confirmed if one.cost == least]
     before = _gap(left, right) if left.shape == right.shape else np.nan
@@ -141,32 +144,71 @@ def _named(found: Finding, names: tuple[str, str]) -> Finding:
 
 
 def _confirmed(left: Array, right: Array, facts: Mapping[str, Any]) -> Iterator[tuple[_Explanation, float]]:
-    deadline = time.perf_counter() + SECONDS
-    cheapest: tuple[int, int] | None = None
-    candidates = sorted(_candidates(left, right, facts, deadline), key=lambda one: one.cost)
-    for one in candidates:
-        if cheapest is not None and one.cost > cheapest:
+    """The moves and relations that explain all elements: one of them, or else two."""
+    samples = _samples(left, right, facts)
+    deadline = time.thread_time() + SECONDS
+    ways = (_one_step, _moved_and_related, _moved_twice)
+    for steps, way in zip((1, 2, 2), ways, strict=True):
+        if information(samples.wanted[1]) < BITS * (steps + 1):
             return
-        after = _residual(left, right, one.steps, facts["closeness"])
-        if after is not None:
-            cheapest = one.cost
-            yield one, after
+        with np.errstate(all="ignore"):
+            candidates = sorted(way(samples, deadline), key=lambda one: one.cost)
+        cheapest: tuple[int, int] | None = None
+        for one in candidates:
+            if cheapest is not None and one.cost > cheapest:
+                return
+            after = _residual(left, right, one.steps, facts["closeness"])
+            if after is not None:
+                cheapest = one.cost
+                yield one, after
+        if cheapest is not None:
+            return
 
 
-def _candidates(left: Array, right: Array, facts: Mapping[str, Any], deadline: float) -> Iterator[_Explanation]:
+@dataclass(frozen=True)
+class _Samples:
+    """Elements at a few places and at many.
+
+    Attributes:
+        left: the left tensor.
+        right_shape: the shape of the right one.
+        places: flat indices on the right, few and many.
+        wanted: the right one's elements there.
+        facts: what causes are told.
+    """
+
+    left: Array
+    right_shape: tuple[int, ...]
+    places: tuple[Array, Array]
+    wanted: tuple[Array, Array]
+    facts: Mapping[str, Any]
+
+    def source(self, moves: Sequence[Move], which: int) -> Array:
+        """Flat indices on the left of the elements that moves put there; `which` is 0 for few and 1 for many."""
+        index = self.places[which]
+        for move in reversed(moves):
+            index = move.source(index)
+        return index
+
+    def moved(self, moves: Sequence[Move], which: int) -> Array:
+        """Those elements."""
+        return take(self.left, self.source(moves, which)).astype(np.float64)
+
+    def fit(self, moves: Sequence[Move]) -> bool:
+        """Whether the moves alone explain both samples."""
+        closeness = self.facts["closeness"]
+        return _in_step(self.moved(moves, 0), self.wanted[0], closeness) and fits(
+            self.moved(moves, 1), self.wanted[1], closeness
+        )
+
+
+def _samples(left: Array, right: Array, facts: Mapping[str, Any]) -> _Samples:
     random = np.random.default_rng(0)
     few, many = (places(right.size, count, random) for count in (FEW, MANY))
     if left.shape == right.shape:
         few, many = (_with_different(left, right, index, facts["closeness"]) for index in (few, many))
     wanted = [take(right, index).astype(np.float64) for index in (few, many)]
-    steps = information(wanted[1]) / BITS - 1
-    with np.errstate(all="ignore"):
-        for move in _moves(left.shape, right.shape):
-            if time.perf_counter() > deadline:
-                return
-            for one in _with_relations(move, left, (few, many), wanted, facts):
-                if len(one.steps) <= steps:
-                    yield one
+    return _Samples(left, right.shape, (few, many), (wanted[0], wanted[1]), facts)
 
 
 def _with_different(left: Array, right: Array, index: Array, closeness: float) -> Array:
@@ -180,34 +222,56 @@ def _with_different(left: Array, right: Array, index: Array, closeness: float) -
     return np.sort(np.concatenate([index[::2], different[:: max(1, different.size // half)][:half]]))
 
 
-def _moves(shape: tuple[int, ...], right_shape: tuple[int, ...]) -> Iterator[Move | None]:
-    """Moves from one shape to the other; None for no move, first."""
-    if shape == right_shape:
-        yield None
+def _moves(shape: tuple[int, ...], right_shape: tuple[int, ...]) -> Iterator[Move]:
+    """Moves from one shape to the other."""
     for cause in CAUSES:
         if isinstance(cause, MoveCause):
             yield from cause.moves(shape, right_shape)
 
 
-def _with_relations(
-    move: Move | None, left: Array, samples: Sequence[Array], wanted: Sequence[Array], facts: Mapping[str, Any]
-) -> Iterator[_Explanation]:
-    def moved(index: Array) -> Array:
-        return take(left, index if move is None else move.source(index)).astype(np.float64)
+def _one_step(samples: _Samples, deadline: float) -> Iterator[_Explanation]:
+    """Moves alone; of those that do the same thing, the first. Relations alone."""
+    seen: set[bytes] = set()
+    for move in _moves(samples.left.shape, samples.right_shape):
+        if time.thread_time() > deadline:
+            break
+        if samples.fit((move,)):
+            source = samples.source((move,), 1).tobytes()
+            if source not in seen:
+                seen.add(source)
+                yield _Explanation((move,))
+    if samples.left.shape == samples.right_shape:
+        yield from _related((), samples)
 
-    few = moved(samples[0])
-    if move is not None and not _in_step(few, wanted[0], facts["closeness"]):
-        return
-    many = moved(samples[1])
-    before = () if move is None else (move,)
-    if move is not None and fits(many, wanted[1], facts["closeness"]):
-        yield _Explanation(before)
-        return
+
+def _moved_and_related(samples: _Samples, deadline: float) -> Iterator[_Explanation]:
+    """A move, then a relation."""
+    for move in _moves(samples.left.shape, samples.right_shape):
+        if time.thread_time() > deadline:
+            return
+        forced = move.cause in _OF_AXES and samples.left.shape != samples.right_shape
+        if forced or _in_step(samples.moved((move,), 0), samples.wanted[0], samples.facts["closeness"]):
+            yield from _related((move,), samples)
+
+
+def _moved_twice(samples: _Samples, deadline: float) -> Iterator[_Explanation]:
+    """A move of axes, then another move."""
+    axes = [move for move in _moves(samples.left.shape, samples.right_shape) if move.cause in _OF_AXES]
+    others = (move for move in _moves(samples.right_shape, samples.right_shape) if move.cause not in _OF_AXES)
+    for moves in product(axes, others):
+        if time.thread_time() > deadline:
+            return
+        if samples.fit(moves):
+            yield _Explanation(moves)
+
+
+def _related(moves: tuple[Move, ...], samples: _Samples) -> Iterator[_Explanation]:
+    few, many = (samples.moved(moves, which) for which in (0, 1))
     for cause in CAUSES:
-        if isinstance(cause, RelationCause) and cause.relate(few, wanted[0], facts) is not None:
-            step = cause.relate(many, wanted[1], facts)
+        if isinstance(cause, RelationCause) and cause.relate(few, samples.wanted[0], samples.facts) is not None:
+            step = cause.relate(many, samples.wanted[1], samples.facts)
             if step is not None:
-                yield _Explanation((*before, step))
+                yield _Explanation((*moves, step))
 
 
 def _in_step(few: Array, wanted: Array, closeness: float) -> bool:
@@ -228,6 +292,16 @@ def _confirmed_whole(left: Array, right: Array, facts: Mapping[str, Any]) -> Ite
         found = [(step, _residual(left, right, (step,), facts["closeness"])) for step in steps]
     alone = [(_Explanation((step,)), after) for step, after in found if after is not None]
     yield from alone or _after_whole(steps, left, right, facts)
+
+
+def _confirmed_moved(left: Array, right: Array, facts: Mapping[str, Any]) -> Iterator[tuple[_Explanation, float]]:
+    """Axes moved to the right shape, then a step on whole tensors."""
+    deadline = time.thread_time() + SECONDS / 2
+    for move in _moves(left.shape, right.shape) if left.shape != right.shape else ():
+        if move.cause in _OF_AXES and time.thread_time() < deadline:
+            moved = move.apply(left)
+            for one, after in _confirmed_whole(moved, right, {**facts, "shape": moved.shape}):
+                yield _Explanation((move, *one.steps)), after
 
 
 def _after_whole(

@@ -94,5 +94,8 @@ _MOST_IN_ROWS = 1 << 14
 
 def some_axes(ndim: int, most: int | None = None) -> list[tuple[int, ...]]:
     """All choices of at least one axis and at most `most`, fewest first."""
-    most = ndim if most is None else min(most, ndim)
+    most = min(ndim if most is None else most, ndim if ndim <= _MANY_AXES else 2)
     return [axes for count in range(1, most + 1) for axes in combinations(range(ndim), count)]
+
+
+_MANY_AXES = 7  # with more, only one or two at a time
