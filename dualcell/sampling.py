@@ -92,6 +92,34 @@ def rows(array: Array, axes: Sequence[int], count: int = 32) -> Array:
 _MOST_IN_ROWS = 1 << 14
 
 
+def linear_in_rows(left: Array, right: Array, axes: Sequence[int], closeness: float) -> bool:
+    """Whether each row may be a line of the other side's row; cheap, from a few elements of a few rows.
+
+    Args:
+        left: an array of any shape.
+        right: an array of the same shape.
+        axes: the axes that make a row.
+        closeness: as in `fits`.
+    """
+    kept = [axis for axis in range(left.ndim) if axis not in axes]
+    random = np.random.default_rng(0)
+    index = [
+        np.unravel_index(places(math.prod(shape), count, random), shape) if shape else ()
+        for shape, count in (([left.shape[axis] for axis in kept], 16), ([left.shape[axis] for axis in axes], 48))
+    ]
+    at = [np.empty(0, int)] * left.ndim
+    for axis, place in zip(kept, index[0], strict=True):
+        at[axis] = place[:, None]
+    for axis, place in zip(axes, index[1], strict=True):
+        at[axis] = place[None, :]
+    given, wanted = left[tuple(at)], right[tuple(at)]
+    aside, goal = (side - side.mean(1, keepdims=True) for side in (given, wanted))
+    square = np.square(aside).sum(1, keepdims=True)
+    found = aside * ((aside * goal).sum(1, keepdims=True) / np.maximum(square, 1e-300))
+    gap = np.sqrt(np.mean(np.square(found - goal)))
+    return bool(gap <= 3 * closeness * np.sqrt(np.mean(np.square(wanted))))
+
+
 def some_axes(ndim: int, most: int | None = None) -> list[tuple[int, ...]]:
     """All choices of at least one axis and at most `most`, fewest first."""
     most = min(ndim if most is None else most, ndim if ndim <= _MANY_AXES else 2)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, RelationCause, Step, WholeCause
-from dualcell.sampling import explains, fits, rows, some_axes
+from dualcell.sampling import explains, fits, linear_in_rows, rows, some_axes
 
 Facts = Mapping[str, Any]
 Axes = tuple[int, ...]
@@ -82,7 +82,9 @@ def _per_channel(name: str, fit: _Fit, numbers: int, words: str) -> Callable[[Ar
             return
         for axes in _channels(left.shape, 4 * numbers):
             rest = _rest(left.ndim, axes)
-            if _fits_rows(fit, rows(left, rest), rows(right, rest), facts["closeness"]):
+            if linear_in_rows(left, right, rest, facts["closeness"]) and _fits_rows(
+                fit, rows(left, rest), rows(right, rest), facts["closeness"]
+            ):
                 factor, offset = fit(left, right, rest)
                 yield _channel_step(name, f"{words} each index of {_said(axes)}", factor, offset, numbers)
                 return
@@ -195,6 +197,8 @@ def _epsilon(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
             if shape != left.shape and axes != (0, len(shape) - 2 if shape[:-2] == left.shape[:-1] else 1):
                 continue
             rest = _rest(len(shape), axes)
+            if not linear_in_rows(one, other, rest, facts["closeness"]):
+                continue
             samples = rows(one, rest), rows(other, rest)
             step = _epsilon_along(samples, rest, axes, facts["closeness"])
             if step is None and _may_have_gamma(*samples, facts["closeness"]):
@@ -428,6 +432,8 @@ def _bessel(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         return
     for axes in _channels(left.shape, 4):
         rest = _rest(left.ndim, axes)
+        if not linear_in_rows(left, right, rest, facts["closeness"]):
+            continue
         samples = rows(left, rest), rows(right, rest)
         count = samples[0].shape[1]
         for factor, divisors in ((math.sqrt((count - 1) / count), ("n", "n - 1")),
@@ -589,7 +595,7 @@ def _momentum_step(weights: tuple[float, float], factor: float, bessel: float) -
     words = f"running variance: the new one counts {one:g} on the left, {other:g} on the right"
     if abs(bessel - 1) > 1e-4:
         count = 1 / abs(1 - min(bessel, 1 / bessel))
-        words += f", and is divided by n - 1 on the {'right' if bessel > 1 else 'left'} (n = {count:.4g})"
+        words += f", and is divided by n - 1 on the {'right' if bessel > 1 else 'left'} (n about {count:.0f})"
     return Step("batch-norm-momentum", words, lambda array: array * factor + offset,
                 f"{{left}} with momentum {1 - other:g} (Keras) or {other:g} (PyTorch)",
                 f"{{right}} with momentum {1 - one:g} (Keras) or {one:g} (PyTorch)", freedom=1)  # fmt: skip

@@ -126,6 +126,8 @@ REDUCTION = WholeCause(
 
 def _indices(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     on, large, small = _sides(left, right)
+    if large.size == small.size:
+        return
     indices = np.rint(small)
     if np.abs(small - indices).max() > facts["closeness"] * max(1.0, float(np.abs(small).max())):
         return

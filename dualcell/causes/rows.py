@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dualcell.cause import Array, Step, WholeCause
-from dualcell.sampling import explains, rows, some_axes
+from dualcell.sampling import explains, linear_in_rows, rows, some_axes
 
 Facts = Mapping[str, Any]
 Axes = tuple[int, ...]
@@ -370,7 +370,10 @@ def _normalising(name: str, ways: list[_Normaliser]) -> Callable[[Array, Array, 
     def steps(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         if left.shape != right.shape:
             return
-        for axes, sample in _sampled(left, right, left.ndim - 1):  # over all axes it is one scale and one offset
+        for axes in some_axes(left.ndim, left.ndim - 1):  # over all axes it is one scale and one offset
+            if not linear_in_rows(left, right, axes, facts["closeness"]):
+                continue
+            sample: dict[Side, Array] = {"left": rows(left, axes), "right": rows(right, axes)}
             for on in ("left", "right"):
                 way = _best(ways, sample[on], sample[_OTHER[on]], facts["closeness"])
                 if way is not None:
@@ -389,9 +392,13 @@ def _over(way: _Normaliser, axes: Axes) -> Callable[[Array], Array]:
 def _best(ways: list[_Normaliser], given: Array, wanted: Array, closeness: float) -> _Normaliser | None:
     """The way that leaves least of the difference, if it leaves little."""
     slack = min(20 * closeness, 0.05)
-    already = {_is_square: _is_standard}  # any small rows may have a mean square below 1
-    marked = {marks: marks(wanted, slack) and not already.get(marks, marks)(given, slack)
-              for marks in {way.marks for way in ways}}  # fmt: skip
+
+    def newly(marks: Callable[[Array, float], bool]) -> bool:
+        # any small rows may have a mean square below 1, so that says nothing of the side given
+        already = _is_standard if marks is _is_square else marks
+        return marks(wanted, slack) and not already(given, slack)
+
+    marked = {marks: newly(marks) for marks in {way.marks for way in ways}}
     found = [(way, way.apply(given, (1,))) for way in ways if marked[way.marks]]
     fitting = [(float(np.square(made - wanted).sum()), at) for at, (_, made) in enumerate(found)
                if explains(made, wanted, closeness, given)]  # fmt: skip

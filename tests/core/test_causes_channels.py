@@ -120,7 +120,7 @@ def test_momentum_and_divisor_are_both_solved_for():
     variance = np.random.default_rng(0).exponential(size=16)
     (found,) = diagnose(0.99 + 0.01 * variance, 0.9 + 0.1 * variance * 32 / 31, dtypes=("float64", "float64"))
     assert "0.01 on the left, 0.1 on the right" in found.sentence
-    assert "divided by n - 1 on the right (n = 32)" in found.sentence
+    assert "divided by n - 1 on the right (n about 32)" in found.sentence
 
 
 def test_a_channel_that_differs_alone_is_named():
