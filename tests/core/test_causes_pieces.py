@@ -102,6 +102,7 @@ def test_a_sample_that_fits_nothing_is_refused_before_all_elements_are_looked_at
     assert relate(*sample, facts) is None
     assert relate(sample[0], np.where(sample[0] < 0, sample[1], sample[0]), facts) is None
     assert relate(sample[0], np.where(sample[1] < 0, 0, sample[1] + 9), facts) is None
-    holes = np.where(np.arange(640) % 3 == 0, 0, sample[0]), np.where(np.arange(640) % 4 == 0, 0, sample[1])
+    sizes = np.abs(sample)
+    holes = np.where(np.arange(640) % 3 == 0, 0, sizes[0]), np.where(np.arange(640) % 4 == 0, 0, sizes[1])
     assert relate(*holes, facts) is None
     assert relate(sample[0], np.minimum(sample[0], 1 + 0.1 * sample[1]), facts) is None
