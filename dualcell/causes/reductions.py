@@ -53,7 +53,8 @@ def _reduced(large: Shape, small: Shape) -> Iterator[tuple[Axes, bool]]:
 def _samples(large: Array, small: Array, axes: Axes, *, kept: bool) -> tuple[Array, Array]:
     """Rows of the larger side and the elements of the smaller that they should give, as many."""
     expanded = small if kept else np.expand_dims(small, axes)
-    return rows(large, axes, 64), rows(expanded, axes, 64)[: len(rows(large, axes, 64))]
+    sample = rows(large, axes, 64)
+    return sample, rows(expanded, axes, len(sample))  # as many, or they are not the same ones
 
 
 def _varies(sample: Array, closeness: float) -> bool:
@@ -294,10 +295,10 @@ def _tilings(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     axis, times = differ[0], large.shape[differ[0]] // small.shape[differ[0]]
     if small.shape[axis] == 1:
         return
-    sample, wanted = rows(large, (axis,), 64), rows(small, (axis,), 64)
-    count = min(len(sample), len(wanted))
+    sample = rows(large, (axis,), 64)
+    wanted = rows(small, (axis,), len(sample))
     for name, function in (("repeat", _repeat), ("tile", _tile)):
-        if explains(function(wanted[:count], times, 1), sample[:count], facts["closeness"]):
+        if explains(function(wanted, times, 1), sample, facts["closeness"]):
             words = f"{name} of the {lacking}, {times} times along axis {axis}"
             first = f"{{{on}}} without {name}"
             repeated = f"np.{name}({{{lacking}}}, {times}, axis={axis})"

@@ -51,6 +51,16 @@ def test_planted_and_found(cause, dtype):
         assert cause.name in causes(left, right) <= allowed, (left.shape, right.shape)
 
 
+@pytest.mark.parametrize("cause", reductions.CAUSES, ids=lambda cause: cause.name)
+def test_planted_in_long_rows(cause):
+    """Fewer rows are looked at where they are long: the same ones on both sides."""
+    random = np.random.default_rng(0)
+    for shape in ((900, 1100), (700, 5, 300)):
+        left = random.normal(size=1000 if cause.name == "pairwise" else shape).astype(np.float32)
+        right = cause.plant(left, random)
+        assert cause.name in causes(left, right)
+
+
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.name)
 def test_spoiled_and_not_named(cause):
     """The checker fed a lie: the same fault with errors of a percent in the numbers."""
