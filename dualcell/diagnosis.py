@@ -23,7 +23,7 @@ _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCaus
 _OF_AXES = {"axes-permuted", "reshaped"}  # other moves may come after these
 
 FEW, MANY = 48, 4096  # elements of the first and of the second sample
-SECONDS = 0.15  # of processor time, for the search in one pair: the answer must not hang on how busy the machine is
+SECONDS = 0.1  # of processor time, for the search in one pair: the answer must not hang on how busy the machine is
 LARGEST = 1 << 27  # elements that a step may copy; of larger tensors the first part is looked at
 WHOLE = 1 << 20  # elements of the sample that whole steps are tried on
 LEAST = 8  # elements below which anything can be fitted
@@ -315,11 +315,13 @@ def _after_whole(
 
 
 def _first_part(left: Array, right: Array) -> tuple[Array, Array]:
-    """The first rows of both, at most `WHOLE` elements; all if they have not the same number of rows."""
-    if left.size <= WHOLE or left.shape[:1] != right.shape[:1]:
+    """The first elements of both, about `WHOLE`; all if the first axes are not the same."""
+    axis = next((axis for axis, length in enumerate(left.shape) if length > 1), 0)
+    if left.size <= WHOLE or left.shape[: axis + 1] != right.shape[: axis + 1]:
         return left, right
-    rows = max(1, WHOLE * left.shape[0] // left.size)
-    return left[:rows], right[:rows]
+    rows = max(1, WHOLE * left.shape[axis] // left.size)
+    part = (*(slice(None),) * axis, slice(rows))
+    return left[part], right[part]
 
 
 # --- confirmation ---
