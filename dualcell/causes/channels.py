@@ -349,12 +349,9 @@ def _about_vector(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     flat, other = left.reshape(-1, length), right.reshape(-1, length)
     if not 8 <= length <= _LONGEST or len(flat) < 8:
         return
-    few, many = (slice(64), slice(16)), slice(max(64, min(4 * length, 1024)))
-    if not _is_about(flat[few], other[few], facts["closeness"]) or not _is_about(
-        flat[many], other[many], facts["closeness"]
-    ):
+    if not _is_about(flat[:64, :16], other[:64, :16], facts["closeness"]):
         return
-    beta = _centre(flat[many], other[many])
+    beta = _centre(flat[:1024], other[:1024])
     if beta is None:
         return
     change = _towards(flat, other, beta)
@@ -379,7 +376,19 @@ def _is_about(left: Array, right: Array, closeness: float) -> bool:
 
 
 def _centre(left: Array, right: Array) -> Array | None:
-    """The vector about which each row is scaled, by least squares."""
+    """The vector about which each row is scaled: of a few columns by least squares, and so of all."""
+    some = _centre_of_few(left[:, :_FEW_COLUMNS], right[:, :_FEW_COLUMNS])
+    if some is None or left.shape[1] <= _FEW_COLUMNS:
+        return some
+    shares = _shares(left[:, :_FEW_COLUMNS], right[:, :_FEW_COLUMNS], some)[:, None]
+    # each row says left - change / share; rows that change more say it better
+    return (shares * (shares * left - (right - left))).sum(0) / max(float(np.square(shares).sum()), 1e-300)
+
+
+_FEW_COLUMNS = 64
+
+
+def _centre_of_few(left: Array, right: Array) -> Array | None:
     change = right - left
     square = np.square(change).sum(1, keepdims=True)
     use = square[:, 0] > 0
