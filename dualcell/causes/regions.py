@@ -563,8 +563,11 @@ def _clean_box(plane: Array) -> tuple[slice, ...]:
 _FEW = 0.05  # of the elements
 
 
+_FAR = 20  # times the difference elsewhere
+
+
 def _few(differs: _Differences) -> Region | None:
-    if differs.count > _FEW * differs.size:
+    if differs.count > _FEW * differs.size or differs.top < _FAR * differs.noise:  # noise has no edge
         return None
     first = [str(tuple(map(int, np.unravel_index(place, differs.shape)))) for place in differs.first]
     return "few-elements", f"at {', '.join(first)}" + (", ..." if differs.count > len(first) else ""), None
