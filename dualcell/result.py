@@ -44,7 +44,7 @@ class DualRow:
         self.name = comparison.row
         self.verdict = comparison.verdict
         self.passed = comparison.passed
-        self.cause = comparison.note
+        self.cause = figures.cause
 
     @property
     def left(self) -> Any:
@@ -93,7 +93,7 @@ class DualRow:
 
     def _hosts(self, wanted: str) -> tuple[HostArray, HostArray]:
         if self.comparison.stats is None:
-            raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no {wanted}: {self.cause}")
+            raise ValueError(f"row {self.name!r} is {self.verdict!r}, so it has no {wanted}: {self.comparison.note}")
         return host(self.comparison.left), host(self.comparison.right)
 
     def __repr__(self) -> str:

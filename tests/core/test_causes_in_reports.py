@@ -1,0 +1,93 @@
+"""Causes in the table, in text and HTML, in the frame, and in the message of a failed assertion."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import dualcell
+from dualcell.explanations import explain_failures
+from dualcell.render.html import render_html
+
+X = np.random.default_rng(0).standard_normal((4, 8, 6, 5)).astype(np.float32)
+MOVED = X.transpose(0, 3, 1, 2)
+
+
+def test_a_failed_row_says_why_and_what_to_change():
+    text = repr(dualcell.compare({"y": X}, {"y": MOVED}))
+    assert text.splitlines()[4:8] == [
+        "  value.y: The axes stand in another order: transpose(0, 3, 1, 2)",
+        "    shapes differ → 0 after transpose(0, 3, 1, 2)",
+        "    left: value.y.transpose(0, 3, 1, 2)",
+        "    or right: value.y.transpose(0, 2, 3, 1)",
+    ]
+
+
+def test_the_cause_is_in_the_frame_and_in_the_assertion():
+    result = dualcell.compare(X, X * 8)
+    assert result.frame.loc["value", "cause"] == "Every element is multiplied by one number: times 8"
+    with pytest.raises(dualcell.DualMismatch, match=r"value: Every element is multiplied by one number: times 8\n"):
+        result.assert_close()
+
+
+def test_findings_are_data():
+    (finding,) = dualcell.compare(X, MOVED * 3)["value"].findings
+    assert finding.causes == ("axes-permuted", "scale")
+    assert (np.isnan(finding.before), finding.after < 1e-6) == (True, True)
+    report = json.loads(json.dumps(dualcell.compare(X, MOVED)._repr_mimebundle_()[1]["dualcell"], allow_nan=False))
+    assert report["rows"][0]["findings"][0]["causes"] == ["axes-permuted"]
+
+
+def test_html_unfolds_to_the_evidence_and_both_fixes():
+    html = render_html(dualcell.compare(X, MOVED).report)
+    assert "<details><summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
+    assert "<dt>evidence</dt><dd>shapes differ → 0 after transpose(0, 3, 1, 2)</dd>" in html
+    assert "<dt>change left</dt><dd><code>value.transpose(0, 3, 1, 2)</code></dd>" in html
+    assert "<dt>or right</dt><dd><code>value.transpose(0, 2, 3, 1)</code></dd>" in html
+
+
+def test_a_hostile_name_stays_inert_in_a_fix():
+    html = render_html(dualcell.compare({"<script>": X}, {"<script>": X * 2}).report)
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_nothing_known_is_said_as_such():
+    other = np.random.default_rng(1).standard_normal(X.shape).astype(np.float32)
+    row = dualcell.compare(X, other)["value"]
+    assert (row.cause, row.findings) == ("no known cause", ())
+
+
+def test_a_row_that_passed_is_not_looked_into():
+    assert explain_failures([dualcell.compare(X, X)["value"].comparison]) == {}
+    assert dualcell.compare(X, X)["value"].findings == ()
+
+
+def test_rows_that_come_too_late_are_explained_when_they_are_asked_for(monkeypatch):
+    monkeypatch.setattr("dualcell.explanations.SECONDS", -1.0)
+    row = dualcell.compare(X, X * 8)["value"]
+    assert row.figures.findings == ()
+    assert row.cause == ""
+    assert row.findings[0].causes == ("scale",)
+
+
+def test_the_two_expressions_of_a_row_are_named_each_on_its_side():
+    found = {}
+    with dualcell.dual("numpy: old", "numpy: new", captures=["a ~ b"]) as pair:
+        with pair.left:
+            a = X
+            found["a"] = a
+        with pair.right:
+            b = X * 8
+            found["b"] = b
+    (finding,) = pair.result["a ~ b"].findings
+    assert (finding.left_fix, finding.right_fix) == ("a * 8", "b / 8")
+
+
+def test_inputs_are_not_changed():
+    left, right = X.copy(), MOVED.copy()
+    dualcell.compare(left, right)
+    assert (left == X).all()
+    assert (right == MOVED).all()
