@@ -53,7 +53,7 @@ def test_an_empty_frame_can_be_asked_too():
 
 def test_a_row_by_name():
     row = a_result()["value.i"]
-    assert (row.name, row.verdict, row.passed, row.cause) == ("value.i", "differs", False, "")
+    assert (row.name, row.verdict, row.passed, row.cause) == ("value.i", "differs", False, "no known cause")
     assert (row.left.tolist(), row.right.tolist(), row.error.tolist()) == ([0, 1, 2], [0, 1, 5], [0, 0, 3])
     assert row.figures.mismatched == 1
     assert repr(row) == "<DualRow 'value.i': differs, max abs 3>"
