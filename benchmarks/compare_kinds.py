@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-import dualcell
 from benchmarks.data import Pair, pair
 from benchmarks.harness import Scale, interleaved, ratio, threads
-from benchmarks.subject import expect, warm_up
+from benchmarks.subject import expect, verdict_of, warm_up
 from benchmarks.tables import Row, Table, at_most
 
 LIMIT = 4.0  # times float32, per byte
 
 NOTE = """\
-`dualcell.compare` of two tensors of {megabytes:g} MB each, time per byte as a multiple of that of a *close* pair of \
+Two tensors of {megabytes:g} MB each, measured and judged as `dualcell.compare` does; time per byte as a multiple \
+of that of a *close* pair of \
 contiguous float32 arrays, measured in the same rounds; medians of {rounds} rounds, then the spread and both times per \
 byte. bfloat16 comes as torch tensors, all else as NumPy arrays. *Differs* is noise of deviation 0.1, in integers a \
 step of 0 or 1. A broadcast view counts the bytes that it stands for. Transposed, broadcast and reversed are views of \
@@ -43,7 +43,7 @@ def run(scale: Scale) -> Table:
 
 def _row(name: str, kind: str, sides: Pair, yardstick: Pair, rounds: int) -> Row:
     expect(kind, *sides)
-    actions = {"other": partial(dualcell.compare, *sides), "float32": partial(dualcell.compare, *yardstick)}
+    actions = {"other": partial(verdict_of, *sides), "float32": partial(verdict_of, *yardstick)}
     seconds = interleaved(actions, rounds)
     per_byte = {
         "other": [one / _bytes(sides) for one in seconds["other"]],
