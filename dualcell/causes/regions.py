@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, Cause, Finding, PlaceCause, Step, WholeCause
-from dualcell.sampling import fits, places, take
+from dualcell.sampling import fits, information, places, take
 
 Facts = Mapping[str, Any]
 _BLOCK = 1 << 18
@@ -218,7 +218,11 @@ def _agrees_shifted(left: Array, right: Array, steps: Mapping[int, int], closene
     index = np.unravel_index(places(one.size, 64, np.random.default_rng(0)), one.shape)
     if not fits(one[index].astype(np.float64), other[index].astype(np.float64), closeness):
         return False
-    return fits(one.astype(np.float64), other.astype(np.float64), closeness)
+    telling = information(take(other, places(other.size, 4096, np.random.default_rng(0))).astype(np.float64))
+    return telling >= _TELLING and fits(one.astype(np.float64), other.astype(np.float64), closeness)
+
+
+_TELLING = 21  # bits, with fewer of which elements agree by chance when so many shifts are tried
 
 
 def _shift_finding(left: Array, right: Array, steps: Mapping[int, int]) -> Finding:
@@ -576,11 +580,18 @@ def _few(differs: _Differences) -> Region | None:
 def _is_sure(left: Array, differs: _Differences, region: Array | None) -> bool:
     """Whether it is no accident that all elements outside of the region agree."""
     if region is None:
-        return differs.size - differs.count >= 64 and _varies(left, np.zeros([1] * left.ndim, bool))
+        return differs.size - differs.count >= 64 and differs.count <= 0.2 * _uncommon(left)
     size = round(float(np.mean(region)) * differs.size)
     clean = differs.size - size
     share = min(differs.count / max(size, 1), 0.999)
     return clean >= 8 and -clean * math.log1p(-share) >= _SURE and _varies(left, region)
+
+
+def _uncommon(left: Array) -> float:
+    """About how many elements are not the commonest one, as the zeros of one-hot vectors are."""
+    sample = take(left, places(left.size, _BLOCK, np.random.default_rng(0)))
+    _, counts = np.unique(sample, return_counts=True)
+    return left.size * (1 - counts.max() / sample.size)
 
 
 def _varies(left: Array, region: Array) -> bool:

@@ -104,7 +104,8 @@ def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
         left + offset, right, facts["closeness"]
     ):
         return None
-    if np.std(right - left - offset) > facts["closeness"] * spread:
+    # the offset may be so large that any noise is small beside it
+    if np.std(right - left - offset) > max(facts["closeness"], 1e-3) * spread:
         return None
     words = f"plus {offset:.7g}"
     return Step("offset", words, lambda array: array + offset, f"{{left}} + {offset:.7g}", f"{{right}} - {offset:.7g}",
