@@ -7,33 +7,7 @@ import pytest
 
 from dualcell.causes import numbers
 from dualcell.diagnosis import diagnose
-
-SHAPES = [(64,), (8, 12), (4, 6, 10), (2, 8, 8, 3), (1000,), (32, 100), (3, 5, 7, 4, 2), (2, 16, 16, 8)]
-
-
-def tensors():
-    """Healthy tensors of several shapes, dtypes and distributions."""
-    for seed, shape in enumerate(SHAPES):
-        rng = np.random.default_rng(seed)
-        yield rng.normal(size=shape).astype(np.float32)
-        yield rng.normal(0.5, 3, shape)
-        yield (rng.exponential(12, shape) - 4).astype(np.float32)
-        yield rng.integers(-400, 400, shape)
-        yield np.where(rng.random(shape) < 0.3, 0, rng.normal(size=shape)).astype(np.float32)
-
-
-def planted(cause):
-    """(healthy, faulty) pairs, with noise of 1e-6 in floats."""
-    for seed, healthy in enumerate(tensors()):
-        rng = np.random.default_rng(1000 + seed)
-        faulty = cause.plant(healthy.copy(), rng)
-        if faulty is not None:
-            noise = 1 + 1e-6 * rng.normal(size=faulty.shape)
-            yield healthy, (faulty * noise).astype(faulty.dtype) if faulty.dtype.kind == "f" else faulty
-
-
-def causes(left, right):
-    return [found.causes for found in diagnose(left, right)]
+from tests.planting import causes, planted
 
 
 @pytest.mark.parametrize("cause", numbers.CAUSES, ids=lambda cause: cause.name)
@@ -41,22 +15,6 @@ def test_planted_and_found(cause):
     pairs = list(planted(cause))
     assert len(pairs) >= 5
     assert [causes(*pair) for pair in pairs] == [[(cause.name,)]] * len(pairs)
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_unrelated_tensors_have_no_cause(seed):
-    rng = np.random.default_rng(seed)
-    shape = SHAPES[seed % len(SHAPES)]
-    kinds = (
-        lambda: rng.normal(size=shape),
-        lambda: rng.random(shape),
-        lambda: rng.integers(0, 5, shape),
-        lambda: np.maximum(rng.normal(size=shape), 0),
-        lambda: rng.integers(0, 256, shape).astype(np.uint8),
-        lambda: (rng.random(shape) < 0.3).astype(np.float32),
-        lambda: np.tanh(5 * rng.normal(size=shape)),
-    )
-    assert causes(kinds[seed % 7](), kinds[(seed + seed % 2) % 7]()) == []
 
 
 X = np.random.default_rng(0).normal(size=(16, 40)).astype(np.float32)
