@@ -301,7 +301,9 @@ def _tilings(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         if explains(function(wanted, times, 1), sample, facts["closeness"]):
             words = f"{name} of the {lacking}, {times} times along axis {axis}"
             first = f"{{{on}}} without {name}"
-            repeated = f"np.{name}({{{lacking}}}, {times}, axis={axis})"
+            repeated = f"np.repeat({{{lacking}}}, {times}, axis={axis})"
+            if name == "tile":
+                repeated = f"np.concatenate([{{{lacking}}}] * {times}, axis={axis})"
             fixes = (first, repeated) if on == "left" else (repeated, first)
             yield Step("repetition", words, lambda values, function=function: function(values, times, axis), *fixes,
                        on=lacking)  # fmt: skip

@@ -33,7 +33,7 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
 
 def _constant(factor: float, facts: Facts) -> tuple[str, str]:
     """A factor in words, and where it may come from: every known number that it is."""
-    near = 20 * facts["closeness"]
+    near = min(20 * facts["closeness"], 2e-3)  # few bits of each element make many of the factor
     known = [(number, said) for number, said in _known(facts)
              if abs(factor / number - 1) < near or abs(factor * number - 1) < near]  # fmt: skip
     if not known:
