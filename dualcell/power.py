@@ -70,7 +70,7 @@ class Power:
         partly = [one for one in self.planted if one.noticed and one.unnoticed]
         lines += [f"  noticed in {one.noticed[0]}, not in {_listed(one.unnoticed)}: {one.cause}" for one in partly]
         if self.inapplicable:
-            lines += _indented(f"could not be planted here: {', '.join(self.inapplicable)}", "  ")
+            lines.append(f"  {len(self.inapplicable)} more fit no tensor here (`.inapplicable` names them)")
         return "\n".join(lines)
 
 
@@ -82,7 +82,7 @@ def _listed(rows: tuple[str, ...]) -> str:
 
 
 def _indented(text: str, indent: str = "    ") -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.wrap(text, 100, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def parity_power(result: DualResult | None = None) -> Power:
