@@ -18,6 +18,7 @@ from benchmarks import (
     compare_memory,
     compare_peers,
     compare_speed,
+    diagnosis,
     first_call,
     machine,
     many_small,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "growth": compare_growth.run,
     "small": many_small.run,
     "first": first_call.run,
+    "diagnosis": diagnosis.run,
 }
 
 
