@@ -21,7 +21,7 @@ from dualcell.coded import Coded, coded
 from dualcell.compiled_pass import plan_for
 from dualcell.tolerance import EXACT, Tolerance
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 SUMS = ("mean_abs", "rms", "cosine")
 DTYPES = ["float32", "float64", "float16", "complex64", "int64", "uint64", "int8", "uint32", "bool"]

@@ -17,7 +17,7 @@ from dualcell.plain_pass import absolute_error
 from dualcell.stats import plain
 from dualcell.tolerance import EXACT, Tolerance
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 FLOATS = ["float16", "float32", "float64", "longdouble"]
