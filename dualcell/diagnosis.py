@@ -71,6 +71,8 @@ def diagnose(
             return ()
         codes = _first_part(*codes)
     left, right = decoded(codes[0], left), decoded(codes[1], right)
+    if _beyond_float64(left) or _beyond_float64(right):
+        return ()
     closeness = max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)
     facts = {"shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names}
     if not (_all_finite(left) and _all_finite(right)):
@@ -97,6 +99,13 @@ def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Fin
         _finding(one.steps, before, after, facts["names"], [other for other, _ in best if other is not one])
         for one, after in best
     )
+
+
+def _beyond_float64(array: Array) -> bool:
+    """Whether a longdouble array holds numbers that float64, in which all is done here, does not."""
+    if array.dtype.kind != "f" or array.dtype.itemsize <= 8:
+        return False
+    return bool((np.abs(array[np.isfinite(array)]) > np.finfo(np.float64).max).any())
 
 
 def _all_finite(array: Array) -> bool:
