@@ -1,0 +1,103 @@
+"""Scales, offsets and functions: recognised with the number they stand for, and not where they are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dualcell.causes.values import FUNCTIONS
+from dualcell.diagnosis import diagnose
+
+RANDOM = np.random.default_rng(0)
+LEFT = RANDOM.standard_normal((32, 10))
+POSITIVE = RANDOM.random((32, 10)) * 0.9 + 0.05
+
+
+INVERSE = {
+    "log": "exp", "exp": "log", "square": "sqrt", "sqrt": "square", "arctanh": "tanh", "tanh": "arctanh",
+    "logit": "sigmoid", "sigmoid": "logit", "expm1": "log1p", "log1p": "expm1",
+}  # fmt: skip
+
+
+def one(left, right, **options):
+    (found,) = diagnose(left, right, **options)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("factor", "hint"),
+    [
+        (255.0, "images in 0..255"),
+        (1 / 255, "images in 0..255"),
+        (32.0, "32 is the size of axis 0"),
+        (0.1, "10 is the size of axis 1"),
+        (1 / 320, "320 is the number of elements"),
+        (32 / 31, "Bessel"),
+        (np.sqrt(32 / 31), "Bessel"),
+        (np.sqrt(10), "the square root of 10"),
+        (7.0, "7 steps or losses"),
+        (np.log(2), "ln 2"),
+        (180 / np.pi, "degrees against radians"),
+    ],
+)
+def test_the_number_behind_a_factor(factor, hint):
+    found = one(LEFT, LEFT * factor)
+    assert found.causes == ("scale",)
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_any_other_factor_is_no_known_number(dtype):
+    """Also not where the elements have few bits: 1.1 is no 10 / 9, nor 24 / 23."""
+    found = one(LEFT, LEFT * 1.0777, dtypes=(dtype, dtype))
+    assert found.causes == ("scale",)
+    assert "1.0777" in found.left_fix
+    assert found.hint == ""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_told_apart(name):
+    function = FUNCTIONS[name][0]
+    for left in (POSITIVE, 3 * LEFT):
+        with np.errstate(all="ignore"):
+            right = function(left)
+        if not np.isfinite(right).all() or np.ptp(right) == 0 or np.allclose(left, right):
+            continue
+        found = diagnose(left, right)
+        if name == "one_minus" or (name == "abs" and left is POSITIVE):
+            continue  # an affine map, and nothing
+        assert ("function",) in {finding.causes for finding in found}, found
+        said = (f"{name} of the left", f"{INVERSE.get(name)} of the right")
+        assert any(words in finding.sentence for finding in found for words in said), found
+
+
+def test_a_sign_is_no_function():
+    assert one(POSITIVE, -POSITIVE).causes == ("sign",)
+    assert one(LEFT, -LEFT).causes == ("sign",)
+
+
+def test_small_numbers_are_scaled_and_not_bent():
+    """Near zero silu is a half of its argument, and tanh is its argument."""
+    assert one(1e-5 * LEFT, 0.5e-5 * LEFT).causes == ("scale",)
+
+
+@pytest.mark.parametrize("base", [1.0, 100.0])
+def test_an_offset_of_nearly_equal_numbers(base):
+    left = base + 0.01 * base * LEFT
+    noise = 1 + 1e-6 * RANDOM.standard_normal(left.shape)
+    assert one(left, (left + 0.5 * base) * noise).causes == ("offset",)
+
+
+def test_images_normalised():
+    pixels = RANDOM.integers(0, 256, (4, 9, 9, 3)).astype(np.float32)
+    found = one(pixels, pixels / 127.5 - 1)
+    assert found.causes == ("affine",)
+    assert "times 0.007843137 plus -1" in found.sentence
+
+
+@pytest.mark.parametrize("size", [8, 12])
+def test_few_elements_of_noise_have_no_cause(size):
+    for _ in range(20):
+        assert diagnose(RANDOM.standard_normal(size), RANDOM.standard_normal(size)) == ()
+        bits = RANDOM.permutation(np.arange(size) % 2), RANDOM.permutation(np.arange(size) % 2)
+        assert np.array_equal(*bits) or diagnose(*bits) == ()
