@@ -7,6 +7,7 @@ import textwrap
 from dualcell.catalogue import CAUSES
 from dualcell.cause import Cause
 from dualcell.errors import OptionError, did_you_mean
+from dualcell.unseen import UNSEEN
 
 _HEAD = """\
 # Causes
@@ -44,7 +45,19 @@ def list_causes() -> str:
 
 def causes_page() -> str:
     """The page docs/causes.md."""
-    return _HEAD + "".join(_section(cause) for cause in CAUSES)
+    unseen = "".join(f"\n{reason}\n\n{_listed(entries)}\n" for reason, entries in UNSEEN.items())
+    return _HEAD + "".join(_section(cause) for cause in CAUSES) + _UNSEEN_HEAD + unseen
+
+
+_UNSEEN_HEAD = """
+## What two tensors cannot show
+
+These known differences are not named, with the reason.
+"""
+
+
+def _listed(entries: tuple[str, ...]) -> str:
+    return ", ".join(f"`{entry}`" for entry in entries)
 
 
 def _heading(cause: Cause) -> str:
@@ -52,5 +65,5 @@ def _heading(cause: Cause) -> str:
 
 
 def _section(cause: Cause) -> str:
-    entries = ", ".join(f"`{entry}`" for entry in cause.entries)
-    return f"\n## {cause.name}\n\n{cause.title}.\n\n{cause.about}\n" + (f"\nKnown as: {entries}.\n" if entries else "")
+    known_as = f"\nKnown as: {_listed(cause.entries)}.\n" if cause.entries else ""
+    return f"\n## {cause.name}\n\n{cause.title}.\n\n{cause.about}\n{known_as}"

@@ -34,7 +34,22 @@ AXES_PERMUTED = MoveCause(
     title="The axes stand in another order",
     about="NHWC against NCHW, (batch, time) against (time, batch), a Dense kernel (in, out) against a Linear weight "
     "(out, in), a Conv kernel (kh, kw, in, out) against (out, in, kh, kw).",
-    entries=("layout-nhwc-nchw", "layout-batch-seq", "weight-dense", "weight-conv"),
+    entries=(
+        "layout-nhwc-nchw",
+        "layout-batch-seq",
+        "transpose-semantics",
+        "w-dense",
+        "w-conv1d",
+        "w-conv2d",
+        "w-conv3d",
+        "w-conv-grouped",
+        "w-depthwise",
+        "w-depthwise1d",
+        "w-conv-transpose",
+        "w-simplernn",
+        "mx-weight-layouts",
+        "mx-rnn-layout",
+    ),
     plant=_permute,
     moves=_permuted,
 )
@@ -95,7 +110,14 @@ FLATTEN_ORDER = MoveCause(
     title="Axes were merged in another order",
     about="Flatten after a convolution reads (H, W, C) in Keras and (C, H, W) in PyTorch; heads and head size, or "
     "channels and groups, merged the other way round.",
-    entries=("flatten-order-after-conv", "flatten-channels-first-transposes", "reshape-then-transpose"),
+    entries=(
+        "flatten-order-after-conv",
+        "flatten-channels-first-transposes",
+        "reshape-is-not-transpose",
+        "flatten-dense-weight-order",
+        "torch-flatten-start-dim",
+        "w-mha",
+    ),
     plant=_reflatten,
     moves=_merged,
 )
@@ -167,7 +189,7 @@ BLOCK_ORDER = MoveCause(
     title="Equal blocks along an axis stand in another order",
     about="The gates of an LSTM or GRU (Keras GRU z, r, n; PyTorch r, z, n; TF1 cells i, j, f, o), query, key and "
     "value in one matrix, the two directions of a bidirectional layer, the order of a concatenation.",
-    entries=("lstm-gate-order", "gru-gate-order", "concat-order"),
+    entries=("lstm-gate-order", "gru-gate-order", "w-lstm", "w-gru", "w-bidirectional", "split-argument"),
     plant=_reblock,
     moves=_blocks,
 )
@@ -210,7 +232,7 @@ AXIS_REVERSED = MoveCause(
     title="An axis runs backwards",
     about="The backward half of a bidirectional layer, `go_backwards`, convolution against cross-correlation kernels, "
     "RGB against BGR.",
-    entries=("bidirectional-order", "go-backwards", "image-rgb-bgr"),
+    entries=("rnn-go-backwards-order", "image-channel-order-bgr", "conv-is-cross-correlation"),
     plant=_flip,
     moves=_reversed,
 )
@@ -248,7 +270,7 @@ AXIS_ROLLED = MoveCause(
     title="An axis starts at another element",
     about="A shift by one step (a start token, a label shifted for teacher forcing), or the parts of a concatenation "
     "swapped.",
-    entries=("concat-default-axis", "shifted-by-one"),
+    entries=("concat-default-axis", "window-periodic"),
     plant=_shift,
     moves=_rolled,
 )
