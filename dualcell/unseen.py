@@ -8,7 +8,8 @@ UNSEEN: dict[str, tuple[str, ...]] = {
     "many, and the layer.": (
         "init-dense-vs-linear", "init-conv", "init-conv-transpose", "init-depthwise", "init-embedding",
         "init-rnn-input-kernel", "init-rnn-recurrent", "init-lstm-forget-bias", "init-gru-bias", "init-norm-layers",
-        "init-mha-qkv", "init-mha-out", "init-normal-truncation", "init-named-defaults", "init-seed-repeats", "init-when",
+        "init-mha-qkv", "init-mha-out", "init-normal-truncation", "init-named-defaults", "init-seed-repeats",
+        "init-when",
         "init-tf1-get-variable", "init-constant-probe", "mx-initialize",
     ),
     "Optimizers and schedules: the difference lies in state and settings over several steps; one pair of tensors after "
@@ -33,16 +34,19 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "mha-key-dim-per-head", "transformer-defaults", "positional-weight-copy", "stft-convention", "mx-batchnorm",
     ),
     "The two sides sample other points, so that no element of one appears in the other.": (
-        "same-padding-stride", "maxpool-same-offset", "resize-half-pixel", "resize-tf1-legacy", "resize-nearest-rounding",
+        "same-padding-stride", "maxpool-same-offset", "resize-half-pixel", "resize-tf1-legacy",
+        "resize-nearest-rounding",
         "resize-antialias", "pool-size-default", "global-pool-mask",
     ),
     "It raises an error, or gives no tensor, in one of the frameworks: there is nothing to compare.": (
         "bn-single-value", "torch-same-needs-stride-1", "grad-of-nonscalar", "grad-unwatched-constant", "grad-integer",
-        "tape-single-use", "view-needs-contiguous", "conv-groups-dilation", "mx-attach-grad-record", "mx-backward-vector",
+        "tape-single-use", "view-needs-contiguous", "conv-groups-dilation", "mx-attach-grad-record",
+        "mx-backward-vector",
     ),
     "It is a matter of how the program is written or run, and shows in no tensor by itself.": (
         "batch-size-default", "shuffle-default", "validation-split-tail", "graph-vs-eager", "op-vs-layer-object",
-        "model-save-format", "intermediate-outputs", "keras-backend-choice", "torch-memory-format", "from-numpy-aliases",
+        "model-save-format", "intermediate-outputs", "keras-backend-choice", "torch-memory-format",
+        "from-numpy-aliases",
         "in-place-ops", "shape-size", "input-shape-excludes-batch", "torch-Tensor-constructor", "stop-gradient-detach",
         "freeze-parameters", "bn-2d-input-axis", "mx-grad-overwritten", "mx-reshape-codes",
     ),

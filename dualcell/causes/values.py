@@ -81,7 +81,8 @@ SCALE = RelationCause(
     "1/sqrt(d), gradients accumulated over k steps, biased against unbiased variance.",
     entries=("grad-sum-vs-mean-loss", "image-value-range", "attention-unscaled", "grad-accumulate-vs-overwrite",
              "gradient-accumulation-mean", "std-unbiased", "loss-sum-reduction", "kldiv-reduction-mean",
-             "class-weight-normalisation", "l2-regulariser-factor", "mx-l2loss-half", "mx-kldiv-sum", "mx-trainer-step"),
+             "class-weight-normalisation", "l2-regulariser-factor", "mx-l2loss-half", "mx-kldiv-sum",
+             "mx-trainer-step"),
     plant=_multiply,
     relate=_scale,
 )  # fmt: skip
