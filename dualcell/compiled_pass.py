@@ -132,6 +132,8 @@ def _as_codes(side: HostArray) -> HostArray:
 def _decoding(side: HostArray) -> Any:
     """How `loops.decode` reads a side."""
     if isinstance(side, Coded):
+        if side.name == "float16" and loops.HALVES:
+            return 0.0
         return 16 if side.name == "bfloat16" else side.table
     return None
 

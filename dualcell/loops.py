@@ -14,9 +14,12 @@ as `scratch[0, :n]`, never indexed in two dimensions.
 
 from __future__ import annotations
 
+from platform import machine
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic, overload
 
@@ -24,6 +27,13 @@ from dualcell.compiling import exact, quick
 
 # slots of `Sums`
 ABS, SQUARE, DOT, LEFT, RIGHT, SUMS = range(6)
+
+
+def _processor_converts_halves() -> bool:
+    """Whether compiled code may use the conversion: x86-64 with F16C, and ARM64."""
+    if numba.config.CPU_NAME not in (None, "", "host"):  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
+        return False
+    return machine() in ("arm64", "aarch64") or bool(binding.get_host_cpu_features().get("f16c"))
 
 
 class Bounds(NamedTuple):
@@ -67,14 +77,30 @@ def float_of(context, bits):
     return number(bits), generate
 
 
+@intrinsic
+def float_of_half(context, code):
+    """The float32 of a float16's bits, by the processor's own instruction."""
+
+    def generate(target, builder, signature, arguments):
+        half = builder.bitcast(arguments[0], ir.HalfType())
+        return builder.fpext(half, ir.FloatType())
+
+    return types.float32(code), generate
+
+
+# without the instruction the conversion would call a function that is not there
+HALVES = _processor_converts_halves()
+
+
 # --- reading ---
 
 
 def decode(codes, how, target):
     """Numbers of 8 and 16 bits as float32.
 
-    `how` is None for integers, the table of their values for floats, and 16 for bfloat16,
-    whose bits are the upper half of a float32.
+    `how` is None for integers, the table of their values for floats, 16 for bfloat16,
+    whose bits are the upper half of a float32, and 0.0 for float16 where the processor
+    converts it (`HALVES`).
     """
     raise NotImplementedError("compiled code only")
 
@@ -83,7 +109,9 @@ def decode(codes, how, target):
 def _(codes, how, target):
     if isinstance(how, types.NoneType):
         return _decode_integers
-    return _decode_by_table if isinstance(how, types.Array) else _decode_by_shift
+    if isinstance(how, types.Array):
+        return _decode_by_table
+    return _decode_halves if isinstance(how, types.Float) else _decode_by_shift
 
 
 def _decode_integers(codes, how, target):
@@ -94,6 +122,11 @@ def _decode_integers(codes, how, target):
 def _decode_by_table(codes, how, target):
     for i in range(codes.size):
         target[i] = how[codes[i]]
+
+
+def _decode_halves(codes, how, target):
+    for i in range(codes.size):
+        target[i] = float_of_half(codes[i])
 
 
 def _decode_by_shift(codes, how, target):

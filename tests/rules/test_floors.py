@@ -33,7 +33,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "stats.py": (1, {"numpy"}),
     "slabs.py": (0, {"numpy"}),
     "compiling.py": (0, {"numba"}),
-    "loops.py": (1, {"numba", "numpy"}),
+    "loops.py": (1, {"llvmlite", "numba", "numpy"}),
     "walks.py": (2, {"numpy"}),
     "plain_pass.py": (2, {"numpy"}),
     "compiled_pass.py": (3, {"numpy"}),
