@@ -9,7 +9,12 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor, is_gradtrackingtensor
+from torch._C._functorch import (
+    get_unwrapped,
+    is_functorch_wrapped_tensor,
+    is_gradtrackingtensor,
+    peek_interpreter_stack,
+)
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from dualcell.coded import Coded, HostArray
@@ -25,6 +30,7 @@ _NUMPY = {
     torch.uint8, torch.uint16, torch.uint32, torch.uint64,
     torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128,
 }  # fmt: skip
+_READABLE = {*_NUMPY, *_WIDER, torch.bfloat16}
 _PLAIN = getattr(torch.Tensor, "__torch_dispatch__")  # noqa: B009 - subclasses that stand for others replace it
 
 
@@ -55,7 +61,7 @@ class TorchArrays:
             return f"a quantized tensor ({_name(value.dtype)}); pass .dequantize() or .int_repr()"
         if getattr(type(value), "__torch_dispatch__") is not _PLAIN:  # noqa: B009 - hidden from type checkers
             return f"a {type(value).__name__}, which stands for other tensors; pass {_way_out(value)}"
-        if value.dtype not in {*_NUMPY, *_WIDER, torch.bfloat16} and not _is_float8(value.dtype):
+        if value.dtype not in _READABLE and not _is_float8(value.dtype):
             return f"dtype {_name(value.dtype)} cannot be read as numbers"
         return ""
 
@@ -77,14 +83,24 @@ class TorchArrays:
             return _unwrapped(value).detach().as_subclass(torch.Tensor)
 
     def to_host(self, value: Any) -> HostArray:
+        inside: Any = peek_interpreter_stack()  # None outside of torch.func, whatever its stub says
+        if inside is None:
+            return _on_host(value)
         with temporarily_clear_interpreter_stack():
-            value = _unwrapped(value).detach().cpu().resolve_conj().resolve_neg()
-            if value.dtype == torch.bfloat16 or _is_float8(value.dtype):
-                codes = value.view(_CODES[value.dtype.itemsize]).numpy()
-                return Coded(codes, _table(value.dtype), _name(value.dtype))
-            return value.to(_WIDER.get(value.dtype, value.dtype)).numpy(force=True)  # of a zero tensor too
+            return _on_host(value)
 
 
+def _on_host(value: Any) -> HostArray:
+    value = _unwrapped(value).detach()
+    if value.dtype in _NUMPY:
+        return value.numpy(force=True)  # from any device; lazy conjugates, and zero tensors, too
+    value = value.cpu().resolve_conj().resolve_neg()
+    if value.dtype in _WIDER:
+        return value.to(_WIDER[value.dtype]).numpy(force=True)
+    return Coded(value.view(_CODES[value.dtype.itemsize]).numpy(), _table(value.dtype), _name(value.dtype))
+
+
+@cache
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
@@ -110,7 +126,9 @@ def _unwrapped(value: Any) -> Any:
 def _shape(value: Any) -> tuple[int, ...]:
     """The sizes; -1 for one that is not fixed, `()` where a tensor cannot say."""
     try:
-        return tuple(size if isinstance(size, int) else -1 for size in value.shape)
+        shape = tuple(value.shape)
+        fixed = all(isinstance(size, int) for size in shape)
+        return shape if fixed else tuple(size if isinstance(size, int) else -1 for size in shape)
     except RuntimeError:  # nested, or not initialized yet
         return ()
 
