@@ -21,7 +21,7 @@ from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
 BLOCK = 16_384  # elements; with its scratch a block stays in the second-level cache
-SLAB = 262_144  # elements a buffer holds: 2 MB a side of float64; long enough that columns are read in runs
+SLAB = 524_288  # elements of 4 bytes a buffer holds: 2 MB a side; long enough that columns are read in runs
 THREADS = 12  # at most: 50 MB of buffers; memory is the limit long before
 
 
@@ -85,7 +85,8 @@ def compiled_pass(
     if plan is None:
         raise TypeError(f"no compiled loops for {dtype_of(left)} and {dtype_of(right)}")
     work = _Work(left, right, plan, tolerance, equal_nan, reference == "right")
-    pieces = _pieces(left.shape, work.in_place, _threads())
+    slab = min(SLAB, 4 * SLAB // (plan.dtype.itemsize if plan.dtype else 1))
+    pieces = _pieces(left.shape, work.in_place, _threads(), slab)
     if len(pieces) == 1:
         return work.measure(pieces[0])
     with ThreadPoolExecutor(len(pieces)) as pool:
@@ -105,13 +106,13 @@ def _threads() -> int:
 _Range = tuple[int, Any]
 
 
-def _pieces(shape: tuple[int, ...], in_place: bool, threads: int) -> list[list[_Range]]:
+def _pieces(shape: tuple[int, ...], in_place: bool, threads: int, slab: int) -> list[list[_Range]]:
     """The work of each thread: consecutive ranges, in order."""
     size = int(np.prod(shape, dtype=np.int64))
     if in_place:
         step = -(-size // threads // BLOCK) * BLOCK or BLOCK
         return [[(start, slice(start, min(start + step, size)))] for start in range(0, size, step)]
-    ranges = list(slabs(shape, SLAB))
+    ranges = list(slabs(shape, slab))
     step = -(-len(ranges) // threads)
     return [ranges[start : start + step] for start in range(0, len(ranges), step)]
 
@@ -219,9 +220,9 @@ class _Buffer:
         """A range's elements; in the buffer, where the next range takes their place, or in the array."""
         if self._in_place:
             return _unlocked(self._codes[where]).reshape(-1)
-        if self._space is None:
-            self._space = np.empty(SLAB, self._dtype)
         part = self._codes[where]
+        if self._space is None or self._space.size < part.size:
+            self._space = np.empty(part.size, self._dtype)
         target = self._space[: part.size]
         values = self._side.table[part] if isinstance(self._side, Coded) and self._dtype.kind == "f" else part
         if values.ndim == 2 and values.dtype != np.float16 and abs(values.strides[0]) < abs(values.strides[1]):
