@@ -23,6 +23,8 @@ from dualcell import loops
 from dualcell.compiling import exact
 from dualcell.loops import SUMS
 
+FEW = 2048  # elements that are summed at once in `T`: more, and rounding would show in the mean
+
 # slots of the running figures
 MAX_ABS, MAX_REL, NEED_ATOL, NEED_RTOL, FIRST_SUM = range(5)
 FLOATS = FIRST_SUM + SUMS
@@ -191,7 +193,16 @@ def see(quick, bounds, running):
     """`loops.look` at a block: largest |d|, bounds for |d| - rtol * size, |d| - steepest * size."""
     number = quick.sums.dtype.type
     steepest = number(min(running.floats[MAX_REL], 1e38)) * bounds.down
-    return loops.look(quick.left, quick.right, quick.size, bounds, steepest, quick.sums)
+    sums = np.empty(SUMS, number)
+    quick.sums[:] = 0
+    top = over = steep = number(0)
+    for at in range(0, quick.left.size, FEW):
+        end = at + FEW
+        one, other, size = quick.left[at:end], quick.right[at:end], quick.size[at:end]
+        found = loops.look(one, other, size, bounds, steepest, sums)
+        top, over, steep = max(top, found[0]), max(over, found[1]), max(steep, found[2])
+        quick.sums[:] += sums
+    return top, over, steep
 
 
 @exact

@@ -164,6 +164,14 @@ def test_the_tolerance_that_would_pass_does_pass(dtype):
             assert compiled_pass.compiled_pass(left, right, enough).mismatched == 0
 
 
+def test_the_mean_of_a_constant_error_is_that_error():
+    """Sums of 16,384 float32 numbers in a row would be off in the fifth digit, and above the maximum."""
+    left = (1e-3 * np.random.default_rng(8).standard_normal(92_000)).astype(np.float32)
+    found, expected = both(left, left + np.float32(1e-4), EXACT)
+    assert math.isclose(found.mean_abs, expected.mean_abs, rel_tol=2e-6)
+    assert math.isclose(found.rms, expected.rms, rel_tol=2e-6)
+
+
 def test_coded_floats_agree_with_their_values():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     generator = np.random.default_rng(2)
