@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_benchmarks_run_in_small():
+    pytest.importorskip("torch")
     command = [sys.executable, "-m", "benchmarks", "speed", "kinds", "small", "--quick", "--dry"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
