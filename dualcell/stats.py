@@ -120,7 +120,7 @@ class Figures:
             left_inf=self.left_inf,
             right_inf=self.right_inf,
             nonfinite_disagree=self.nonfinite_disagree,
-            cosine=float(self.sums[2]) / norm if 0 < norm < math.inf else math.nan,
+            cosine=min(1.0, max(-1.0, float(self.sums[2]) / norm)) if 0 < norm < math.inf else math.nan,
             identical=self.identical,
             needed_atol=self.needed_atol,
             needed_rtol=self.needed_rtol,
