@@ -20,6 +20,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from dualcell.coded import Coded, HostArray
 from dualcell.frameworks.base import ArrayFacts, plain_array
 from dualcell.frameworks.numpy import host_seed
+from dualcell.narrow import table_named
 from dualcell.options import DTYPES, Options
 
 # no NumPy dtype: read through a wider one that holds every value, or by the codes
@@ -97,7 +98,7 @@ def _on_host(value: Any) -> HostArray:
     value = value.cpu().resolve_conj().resolve_neg()
     if value.dtype in _WIDER:
         return value.to(_WIDER[value.dtype]).numpy(force=True)
-    return Coded(value.view(_CODES[value.dtype.itemsize]).numpy(), _table(value.dtype), _name(value.dtype))
+    return Coded(value.view(_CODES[value.dtype.itemsize]).numpy(), table_named(_name(value.dtype)), _name(value.dtype))
 
 
 @cache
@@ -107,13 +108,6 @@ def _name(dtype: torch.dtype) -> str:
 
 def _is_float8(dtype: torch.dtype) -> bool:
     return _name(dtype).startswith("float8_")
-
-
-@cache
-def _table(dtype: torch.dtype) -> NDArray[Any]:
-    """The float32 value of each code of an 8- or 16-bit dtype."""
-    codes = torch.arange(1 << (8 * dtype.itemsize), dtype=torch.int32, device="cpu")
-    return codes.to(_CODES[dtype.itemsize]).view(dtype).to(torch.float32).numpy()
 
 
 def _unwrapped(value: Any) -> Any:
