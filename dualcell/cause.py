@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Kind = Literal["move", "relation", "whole"]
 
 
 @dataclass(frozen=True)

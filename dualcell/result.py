@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,12 @@ class DualRow:
         """
         return absolute_error(*self._hosts("error map"))
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What explains the difference: the simplest explanations that all elements bear out.
 
-        Empty if the row passed, or no known cause explains it. Looked into on each call
-        if the time for the whole result did not reach to this row.
+        Empty if the row passed, or no known cause explains it. Looked into when it is
+        first asked for, if the time for the whole result did not reach to this row.
         """
         return self.figures.findings or explain(self.comparison)
 

@@ -147,11 +147,6 @@ RESHAPED = MoveCause(
 
 # --- blocks in another order ---
 
-_GATES = {
-    (0, 2, 1, 3): "i, f, g, o against i, g, f, o",
-    (1, 0, 2): "z, r, n (Keras GRU) against r, z, n (PyTorch)",
-}
-
 
 def _blocks(shape: Shape, right_shape: Shape) -> Iterator[Move]:
     if shape != right_shape:

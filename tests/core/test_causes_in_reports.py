@@ -72,6 +72,7 @@ def test_rows_that_come_too_late_are_explained_when_they_are_asked_for(monkeypat
     assert row.figures.findings == ()
     assert row.cause == ""
     assert row.findings[0].causes == ("scale",)
+    assert row.findings is row.findings  # looked into once
 
 
 def test_the_two_expressions_of_a_row_are_named_each_on_its_side():
