@@ -30,13 +30,14 @@ def cache_folder() -> Path | None:
         digest = hashlib.blake2b(b"".join((_HERE / name).read_bytes() for name in _SOURCES), digest_size=8).hexdigest()
     except OSError:  # no files of their own, as inside a zip archive
         return None
-    configured = _config.CACHE_DIR
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for base in (*([Path(configured)] if configured else []), _HERE / "__pycache__", user / "dualcell"):
-        folder = base / f"loops-{digest}"
+    user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    for base in (_config.CACHE_DIR, _HERE / "__pycache__", f"{user}/dualcell"):
+        if not base:  # not configured
+            continue
         try:
+            folder = Path(base).expanduser() / f"loops-{digest}"
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
+        except (OSError, RuntimeError):  # not writable; a user without a home
             continue
         if os.access(folder, os.W_OK):
             return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 import shutil
@@ -81,6 +82,7 @@ def views(draw, array):
 
 
 def assert_same(found, expected):
+    assert not abs(found.cosine) > 1  # rounding or not
     for field in dataclasses.fields(found):
         one, other = getattr(found, field.name), getattr(expected, field.name)
         if field.name in SUMS and math.isfinite(other):
@@ -170,6 +172,19 @@ def test_the_mean_of_a_constant_error_is_that_error():
     found, expected = both(left, left + np.float32(1e-4), EXACT)
     assert math.isclose(found.mean_abs, expected.mean_abs, rel_tol=2e-6)
     assert math.isclose(found.rms, expected.rms, rel_tol=2e-6)
+
+
+def test_every_code_of_the_short_floats_agrees():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    generator = np.random.default_rng(4)
+    sides = []
+    for name in ("float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        dtype = np.dtype(getattr(ml_dtypes, name, name))
+        codes = np.resize(np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}"), 1 << 16)
+        sides.append((codes.view(dtype), generator.permutation(codes).view(dtype)))
+    for (left, _), (_, right), equal_nan in itertools.product(sides, sides, (False, True)):
+        assert_same(*both(coded(left), coded(right), Tolerance(1e-2, 1e-2), equal_nan=equal_nan))
+        assert_same(*both(coded(left), coded(left), EXACT, equal_nan=equal_nan))
 
 
 def test_coded_floats_agree_with_their_values():
@@ -315,6 +330,18 @@ def test_the_users_folder_is_taken_where_the_package_is_read_only(tmp_path, monk
     (tmp_path / "package" / "__pycache__").write_text("a file, so no folder can be made here")
     monkeypatch.setattr(compiling._config, "CACHE_DIR", "")
     assert compiling.cache_folder.__wrapped__().parent == tmp_path / "home" / "dualcell"
+
+
+def test_a_user_without_a_home_compiles_in_each_process(tmp_path, monkeypatch):
+    (tmp_path / "package").mkdir()
+    monkeypatch.setattr(compiling, "_HERE", tmp_path / "package")
+    for name in (*compiling._SOURCES, "__pycache__"):
+        (tmp_path / "package" / name).write_text("")
+    monkeypatch.setattr(compiling._config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where no home is known
+    assert compiling.cache_folder.__wrapped__() is None
 
 
 def test_without_a_folder_the_loops_still_compile(monkeypatch):
