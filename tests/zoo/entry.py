@@ -1,0 +1,146 @@
+"""An entry of the zoo: one network written twice, in Keras and in PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from zlib import crc32
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import torch
+
+from tests.zoo.by_hand import Array, Copy
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Two models that compute the same once they hold the same weights.
+
+    Args:
+        name: of the network.
+        keras: builds the Keras model, with weights as Keras makes them.
+        torch: builds the module, with weights as PyTorch makes them.
+        input: what the Keras model takes, the same at every call; images are (N, H, W, C) float32.
+        copies: which weights belong together, by hand.
+        to_torch: turns `input()` into what the module takes.
+        to_keras: turns the module's output into the layout of the Keras model's.
+        unused: paths of Keras weights that PyTorch has no place for.
+        frozen: names in the module's `state_dict` that nothing is copied to; BatchNorm's counters need not be named.
+    """
+
+    name: str
+    keras: Callable[[], Any]
+    torch: Callable[[], torch.nn.Module]
+    input: Callable[[], Array]
+    copies: tuple[Copy, ...]
+    to_torch: Callable[[Array], torch.Tensor]
+    to_keras: Callable[[Array], Array]
+    unused: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
+
+
+def fresh(build: Callable[[], Any]) -> Callable[[], Any]:
+    """Let Keras count its layers from one again, so that `conv2d_3` is the same layer in every build."""
+
+    @wraps(build)
+    def built() -> Any:
+        keras.backend.clear_session(free_memory=False)
+        return build()
+
+    return built
+
+
+# Inputs and outputs.
+
+
+def images(*shape: int) -> Callable[[], Array]:
+    """Noise from 0 to 1, (N, H, W, C); height and width differ, so that swapping them shows."""
+    return lambda: np.random.default_rng(3).random(shape, np.float32)
+
+
+def pixels(*shape: int) -> Callable[[], Array]:
+    """Noise from 0 to 255, (N, H, W, C), for models that normalise their input themselves."""
+    return lambda: 255 * images(*shape)()
+
+
+def tokens(batch: int, length: int, vocabulary: int) -> Callable[[], Array]:
+    """Numbers of words, (N, length) int32."""
+    return lambda: np.random.default_rng(3).integers(0, vocabulary, (batch, length), np.int32)
+
+
+def channels_first(array: Array) -> torch.Tensor:
+    """(N, *space, C) to (N, C, *space)."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, -1, 1)))
+
+
+def channels_last(array: Array) -> Array:
+    """(N, C, *space) to (N, *space, C)."""
+    return np.moveaxis(array, 1, -1)
+
+
+def long(array: Array) -> torch.Tensor:
+    return torch.from_numpy(array).long()
+
+
+def same(array: Array) -> Array:
+    return array
+
+
+# Weights.
+
+
+def randomise(model: Any) -> None:
+    """Give every float weight of a Keras model a value that matters: no bias is 0, no scale is 1."""
+    for weight in model.weights:
+        if np.issubdtype(weight.dtype, np.floating):
+            random = np.random.default_rng(crc32(weight.path.encode()))
+            weight.assign(_values(weight.path, tuple(weight.shape), random))
+
+
+def _values(path: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    kind = path.rpartition("/")[2]
+    normal = random.standard_normal(shape, np.float32)
+    if kind.endswith("kernel"):
+        depthwise = len(shape) == 4 and shape[3] == 1 < shape[2]
+        return normal * np.float32(1.4 / np.sqrt(np.prod(shape[: 2 if depthwise else -1])))
+    if kind in ("gamma", "scale", "variance", "moving_variance"):
+        return random.uniform(0.5, 1.5, shape).astype(np.float32)
+    return normal if kind == "embeddings" else normal / 10
+
+
+def weights_of(model: Any) -> dict[str, Array]:
+    """A Keras model's weights by path."""
+    weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    if len(weights) != len(model.weights):
+        raise ValueError(f"two weights of {model.name} share a path: {sorted(w.path for w in model.weights)}")
+    return weights
+
+
+def load(module: torch.nn.Module, arrays: dict[str, Array]) -> None:
+    """Write arrays into a module by the names of its `state_dict`; shapes must be equal."""
+    state = module.state_dict()
+    for name, array in arrays.items():
+        if state[name].shape != array.shape:
+            raise ValueError(f"{name} is {tuple(state[name].shape)}, and its array is {array.shape}")
+        state[name].copy_(torch.from_numpy(np.ascontiguousarray(array)))
+
+
+# Forwards.
+
+
+def keras_forward(entry: Entry, model: Any) -> Array:
+    """The Keras model's output for the entry's input, in inference mode."""
+    return keras.ops.convert_to_numpy(model(entry.input(), training=False))
+
+
+def torch_forward(entry: Entry, module: torch.nn.Module) -> Array:
+    """The module's output for the entry's input, in inference mode and in Keras' layout."""
+    with torch.no_grad():
+        return entry.to_keras(module.eval()(entry.to_torch(entry.input())).numpy())

@@ -1,0 +1,127 @@
+"""The zoo is right: copied by hand, both models of an entry compute the same, and no wrong copy does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.zoo.by_hand import Array, moved
+from tests.zoo.entry import Entry, keras_forward, load, randomise, torch_forward, weights_of
+from tests.zoo.models import ENTRIES
+from tests.zoo.recurrent import LSTM
+from tests.zoo.small_cnn import SMALL_CNN
+
+TOLERANCE = 1e-5  # of the largest output
+
+every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is kept of an entry's Keras model."""
+
+    output: Array
+    paths: frozenset[str]
+    state: dict[str, Array]  # what the module must hold
+
+
+@cache
+def truth(entry: Entry) -> Truth:
+    model = entry.keras()
+    randomise(model)
+    weights = weights_of(model)
+    return Truth(keras_forward(entry, model), frozenset(weights), moved(entry.copies, weights))
+
+
+def holding(entry: Entry, state: dict[str, Array]) -> torch.nn.Module:
+    module = entry.torch()
+    load(module, state)
+    return module
+
+
+def error(entry: Entry, module: torch.nn.Module) -> float:
+    """The largest difference of the outputs, in parts of the largest output."""
+    expected = truth(entry).output
+    output = torch_forward(entry, module)
+    assert output.shape == expected.shape
+    return float(np.abs(output - expected).max() / np.abs(expected).max())
+
+
+@every_entry
+def test_both_compute_the_same_once_copied(entry):
+    assert error(entry, holding(entry, truth(entry).state)) < TOLERANCE
+
+
+@every_entry
+def test_every_weight_has_its_place(entry):
+    copied = [copy.target for copy in entry.copies]
+    places = {name for name in entry.torch().state_dict() if not name.endswith("num_batches_tracked")}
+    assert len(copied) == len(set(copied))
+    assert set(copied) | entry.frozen == places
+    assert {path for copy in entry.copies for path in copy.sources} | entry.unused == truth(entry).paths
+
+
+@every_entry
+def test_every_weight_matters(entry):
+    """One that did not reach the output could hold anything."""
+    module = holding(entry, truth(entry).state).eval()
+    output = module(entry.to_torch(entry.input()))
+    random = torch.randn(output.shape, generator=torch.Generator().manual_seed(5))
+    (output * random).sum().backward()
+    scale = float(output.detach().abs().max()) * output.numel() ** 0.5
+    change = {name: float(p.grad.norm() * p.detach().std().clip(0.1)) / scale for name, p in module.named_parameters()}
+    assert {name: share for name, share in change.items() if not share > 10 * TOLERANCE} == {}
+
+
+def twins(state: dict[str, Array]) -> tuple[str, str]:
+    """The last two tensors of one shape, which only care tells apart."""
+    names = [name for name, array in reversed(state.items()) if array.any()]  # the second bias of an LSTM is zero
+    return next((one, other) for one, other in combinations(names, 2) if state[one].shape == state[other].shape)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if entry is not LSTM], ids=lambda entry: entry.name)
+def test_two_weights_that_are_swapped_show(entry):
+    state = truth(entry).state
+    one, other = twins(state)
+    swapped = holding(entry, {**state, one: state[other], other: state[one]})
+    assert not error(entry, swapped) < 100 * TOLERANCE  # NaN too: a mean is no variance
+
+
+@every_entry
+def test_a_weight_that_is_turned_around_shows(entry):
+    state = truth(entry).state
+    name = [name for name, array in state.items() if array.ndim > 1][-1]
+    assert error(entry, holding(entry, {**state, name: state[name][::-1]})) > 100 * TOLERANCE
+
+
+@pytest.mark.parametrize("statistic", ["running_mean", "running_var"])
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in ENTRIES if any("running_mean" in copy.target for copy in entry.copies)],
+    ids=lambda entry: entry.name,
+)
+def test_a_statistic_that_is_forgotten_shows(entry, statistic):
+    state = truth(entry).state
+    last = [name for name in state if name.endswith(statistic)][-1]
+    remembered = {name: array for name, array in state.items() if name != last}
+    assert error(entry, holding(entry, remembered)) > 100 * TOLERANCE
+
+
+def test_a_weight_that_no_line_copies_is_found():
+    with pytest.raises(AssertionError, match=r"classifier\.5\.bias"):
+        test_every_weight_has_its_place(replace(SMALL_CNN, copies=SMALL_CNN.copies[:-1]))
+
+
+def test_a_model_counts_its_layers_from_one_in_every_build():
+    first, second = (weights_of(SMALL_CNN.keras()) for _ in range(2))
+    assert list(first) == list(second)
+
+
+def test_a_shape_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"classifier\.5\.weight is \(10, 32\), and its array is \(1, 32\)"):
+        load(SMALL_CNN.torch(), {"classifier.5.weight": np.zeros((1, 32), np.float32)})
