@@ -109,7 +109,7 @@ def _values(path: str, shape: tuple[int, ...], random: np.random.Generator) -> A
     normal = random.standard_normal(shape, np.float32)
     if kind.endswith("kernel"):
         depthwise = len(shape) == 4 and shape[3] == 1 < shape[2]
-        return normal * np.float32(1.4 / np.sqrt(np.prod(shape[: 2 if depthwise else -1])))
+        return normal * np.float32(1 / np.sqrt(np.prod(shape[: 2 if depthwise else -1])))
     if kind in ("gamma", "scale", "variance", "moving_variance"):
         return random.uniform(0.5, 1.5, shape).astype(np.float32)
     return normal if kind == "embeddings" else normal / 10

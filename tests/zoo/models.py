@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from tests.zoo.autoencoder import AUTOENCODER
 from tests.zoo.entry import Entry
+from tests.zoo.mobilenet import MOBILENET_V2
 from tests.zoo.recurrent import BIDIRECTIONAL, GRU, LSTM
+from tests.zoo.resnet import RESNET50
 from tests.zoo.small_cnn import SMALL_CNN
 from tests.zoo.transformer import PRENORM_TRANSFORMER, TRANSFORMER
 from tests.zoo.unet import UNET
+from tests.zoo.vgg import VGG_16
 
 ENTRIES: tuple[Entry, ...] = (
     SMALL_CNN,
@@ -18,4 +21,7 @@ ENTRIES: tuple[Entry, ...] = (
     PRENORM_TRANSFORMER,
     AUTOENCODER,
     UNET,
+    MOBILENET_V2,
+    RESNET50,
+    VGG_16,
 )
