@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dualcell.cause import Cause
-from dualcell.causes import channels, layout, numbers, pieces, reductions, regions, rows, values
+from dualcell.causes import channels, complex_numbers, layout, numbers, pieces, reductions, regions, rows, values
 
 CAUSES: tuple[Cause, ...] = (
     *layout.CAUSES,
     *values.CAUSES,
+    *complex_numbers.CAUSES,
     *pieces.CAUSES,
     *numbers.CAUSES,
     *reductions.CAUSES,

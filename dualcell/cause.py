@@ -94,6 +94,7 @@ class Cause:
             It takes a random generator too.
         fault: whether a port that has it is wrong; rounding is no fault.
         expose: what tensor would show the fault, where one did not.
+        complex: whether it is looked for in complex tensors, and planted in them.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Cause:
     expose: str = field(
         default="a tensor with more elements, whose values spread well beyond the tolerance", kw_only=True
     )
+    complex: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class MoveCause(Cause):
 
     moves: Callable[[tuple[int, ...], tuple[int, ...]], Iterable[Move]] = field(default=lambda left, right: ())
     expose: str = field(default="values that vary along every axis, and axes of different sizes", kw_only=True)
+    complex: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from dualcell.catalogue import CAUSES
-from dualcell.cause import Array, Finding, Move, MoveCause, PlaceCause, RelationCause, Step, WholeCause
+from dualcell.cause import Array, Cause, Finding, Move, MoveCause, PlaceCause, RelationCause, Step, WholeCause
 from dualcell.coded import HostArray, codes_of, decoded
-from dualcell.sampling import fits, information, places, take
+from dualcell.sampling import fits, information, mean_square, places, take, wide
 
 _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCause)}
 _OF_AXES = {"axes-permuted", "reshaped"}  # other moves may come after these
@@ -30,7 +30,7 @@ LEAST = 8  # elements below which anything can be fitted
 BITS = 7  # of information, for each step and once more: fewer agree by chance with one of the many steps tried
 
 # what two computations of the same numbers may differ by, relative to their root mean square
-_CLOSENESS = {"float16": 3e-3, "bfloat16": 2e-2, "float8_e4m3fn": 0.2, "float8_e5m2": 0.4}
+_CLOSENESS = {"float16": 3e-3, "bfloat16": 2e-2, "float8_e4m3fn": 0.2, "float8_e5m2": 0.4, "complex32": 3e-3}
 _CLOSE = 2e-5
 
 
@@ -63,7 +63,7 @@ def diagnose(
     Returns:
         The simplest explanations, all that fit equally well; empty if none does.
     """
-    if left.size < LEAST or right.size < LEAST or "complex" in "".join(dtypes):
+    if left.size < LEAST or right.size < LEAST:
         return ()
     codes = codes_of(left), codes_of(right)
     if max(left.size, right.size) > LARGEST:
@@ -74,7 +74,10 @@ def diagnose(
     if _beyond_float64(left) or _beyond_float64(right):
         return ()
     closeness = max(_CLOSENESS.get(dtype, _CLOSE) for dtype in dtypes)
-    facts = {"shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names}
+    facts = {
+        "shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names,
+        "complex": "c" in left.dtype.kind + right.dtype.kind,
+    }  # fmt: skip
     if not (_all_finite(left) and _all_finite(right)):
         return _not_finite(left, right, facts)
     if left.shape == right.shape and _is_near(left, right, closeness):
@@ -103,7 +106,7 @@ def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Fin
 
 def _beyond_float64(array: Array) -> bool:
     """Whether a longdouble array holds numbers that float64, in which all is done here, does not."""
-    if array.dtype.kind != "f" or array.dtype.itemsize <= 8:
+    if array.dtype.kind not in "fc" or np.real(array).dtype.itemsize <= 8:
         return False
     return bool((np.abs(array[np.isfinite(array)]) > np.finfo(np.float64).max).any())
 
@@ -112,7 +115,8 @@ def _all_finite(array: Array) -> bool:
     if array.dtype.kind in "biu":
         return True
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.sum(array, dtype=np.float64)) or np.isfinite(array).all())
+        wide_type = np.complex128 if array.dtype.kind == "c" else np.float64
+        return bool(np.isfinite(np.sum(array, dtype=wide_type)) or np.isfinite(array).all())
 
 
 # --- places ---
@@ -135,8 +139,8 @@ def _placed(
     when: Literal["not finite", "near", "last"], left: Array, right: Array, facts: Mapping[str, Any]
 ) -> tuple[Finding, ...]:
     """What the first cause that recognises itself says of the place of the difference."""
-    for cause in CAUSES:
-        if isinstance(cause, PlaceCause) and cause.when == when:
+    for cause in _causes(PlaceCause, facts):
+        if cause.when == when:
             with np.errstate(all="ignore"):
                 found = cause.find(left, right, facts)
             if found is not None:
@@ -147,6 +151,14 @@ def _placed(
 def _named(found: Finding, names: tuple[str, str]) -> Finding:
     fixes = [fix.replace("{left}", names[0]).replace("{right}", names[1]) for fix in (found.left_fix, found.right_fix)]
     return replace(found, left_fix=fixes[0], right_fix=fixes[1])
+
+
+def _causes(kind: type[_Kind], facts: Mapping[str, Any]) -> Iterator[_Kind]:
+    """The causes of one kind; for complex tensors, those that know them."""
+    return (cause for cause in CAUSES if isinstance(cause, kind) and (cause.complex or not facts["complex"]))
+
+
+_Kind = TypeVar("_Kind", bound=Cause)
 
 
 # --- candidates ---
@@ -201,7 +213,7 @@ class _Samples:
 
     def moved(self, moves: Sequence[Move], which: int) -> Array:
         """Those elements."""
-        return take(self.left, self.source(moves, which)).astype(np.float64)
+        return wide(take(self.left, self.source(moves, which)))
 
     def fit(self, moves: Sequence[Move]) -> bool:
         """Whether the moves alone explain both samples."""
@@ -216,14 +228,14 @@ def _samples(left: Array, right: Array, facts: Mapping[str, Any]) -> _Samples:
     few, many = (places(right.size, count, random) for count in (FEW, MANY))
     if left.shape == right.shape:
         few, many = (_with_different(left, right, index, facts["closeness"]) for index in (few, many))
-    wanted = [take(right, index).astype(np.float64) for index in (few, many)]
+    wanted = [wide(take(right, index)) for index in (few, many)]
     return _Samples(left, right.shape, (few, many), (wanted[0], wanted[1]), facts)
 
 
 def _with_different(left: Array, right: Array, index: Array, closeness: float) -> Array:
     """Half of these places, and as many where the sides differ: a rule may touch few elements only."""
     one, other = (part.reshape(-1) for part in _first_part(left, right))
-    gap = np.abs(one - other.astype(np.float64))
+    gap = np.abs(one - wide(other))
     different = np.flatnonzero(gap > closeness * np.abs(other).max())
     half = index.size // 2
     if different.size == 0 or different.size > gap.size // 2 or right.size <= index.size:
@@ -276,8 +288,8 @@ def _moved_twice(samples: _Samples, deadline: float) -> Iterator[_Explanation]:
 
 def _related(moves: tuple[Move, ...], samples: _Samples) -> Iterator[_Explanation]:
     few, many = (samples.moved(moves, which) for which in (0, 1))
-    for cause in CAUSES:
-        if isinstance(cause, RelationCause) and cause.relate(few, samples.wanted[0], samples.facts) is not None:
+    for cause in _causes(RelationCause, samples.facts):
+        if cause.relate(few, samples.wanted[0], samples.facts) is not None:
             step = cause.relate(many, samples.wanted[1], samples.facts)
             if step is not None:
                 yield _Explanation((*moves, step))
@@ -285,9 +297,18 @@ def _related(moves: tuple[Move, ...], samples: _Samples) -> Iterator[_Explanatio
 
 def _in_step(few: Array, wanted: Array, closeness: float) -> bool:
     """Whether the larger elements on one side are the larger, or the smaller, on the other."""
+    if few.dtype.kind == "c" or wanted.dtype.kind == "c":
+        return few.dtype != wanted.dtype or _in_phase(few, wanted)
     rising = np.diff(wanted[np.argsort(few, kind="stable")])
     slack = 100 * closeness * np.ptp(wanted)
     return bool((rising >= -slack).all() or (rising <= slack).all())
+
+
+def _in_phase(few: Array, wanted: Array) -> bool:
+    """Whether complex numbers, or their conjugates, may be a multiple of others, plus a number."""
+    one, other = few - few.mean(), wanted - wanted.mean()
+    size = np.sqrt(mean_square(one) * mean_square(other)) * one.size
+    return max(abs(np.vdot(one, other)), abs(np.vdot(one.conj(), other))) > 0.99 * size
 
 
 # --- steps that need whole tensors ---
@@ -295,9 +316,9 @@ def _in_step(few: Array, wanted: Array, closeness: float) -> bool:
 
 def _confirmed_whole(left: Array, right: Array, facts: Mapping[str, Any]) -> Iterator[tuple[_Explanation, float]]:
     """Steps on whole tensors, alone; failing that, with a move or relation after them."""
-    left, right = (part.astype(np.float64) for part in _first_part(left, right))
+    left, right = (wide(part) for part in _first_part(left, right))
     with np.errstate(all="ignore"):
-        steps = [step for cause in CAUSES if isinstance(cause, WholeCause) for step in cause.steps(left, right, facts)]
+        steps = [step for cause in _causes(WholeCause, facts) for step in cause.steps(left, right, facts)]
         found = [(step, _residual(left, right, (step,), facts["closeness"])) for step in steps]
     alone = [(_Explanation((step,)), after) for step, after in found if after is not None]
     yield from alone or _after_whole(steps, left, right, facts)
@@ -349,12 +370,12 @@ def _residual(left: Array, right: Array, steps: Sequence[Step], closeness: float
     top = square = size = 0.0
     with np.errstate(all="ignore"):
         for one, other in _parts(left, right):
-            sides = {"left": one.astype(np.float64), "right": other.astype(np.float64)}
+            sides = {"left": wide(one), "right": wide(other)}
             for step in elementwise:
                 sides[step.on] = _applied(step, sides)
             gap = np.abs(sides["left"] - sides["right"])
             top, square = max(top, float(gap.max())), square + float(np.sum(np.square(gap)))
-            size += float(np.sum(np.square(sides["right"])))
+            size += mean_square(sides["right"]) * sides["right"].size
     if not 0 < size < np.inf:  # the squares do not fit into a float64
         return top if top == 0 else None
     return top if square <= closeness**2 * size else None
@@ -367,7 +388,7 @@ def _applied(step: Step, sides: Mapping[str, Array]) -> Array:
 
 
 def _gap(left: Array, right: Array) -> float:
-    return max(float(np.abs(one.astype(np.float64) - other).max()) for one, other in _parts(left, right))
+    return max(float(np.abs(wide(one) - other).max()) for one, other in _parts(left, right))
 
 
 def _parts(left: Array, right: Array) -> Iterator[tuple[Array, Array]]:

@@ -26,6 +26,23 @@ def take(array: Any, index: Array) -> Array:
     return array[np.unravel_index(index, array.shape)]
 
 
+def wide(array: Array) -> Array:
+    """A copy of real numbers as float64, of complex ones as complex128."""
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def mean_square(values: Array) -> float:
+    """The mean of |values| squared."""
+    if values.dtype.kind == "c":
+        return float(np.mean(np.square(np.real(values)) + np.square(np.imag(values))))
+    return float(np.mean(np.square(values)))
+
+
+def varies(values: Array) -> bool:
+    """Whether there is more than one number."""
+    return bool((values != values.flat[0]).any()) if values.dtype.kind == "c" else bool(np.ptp(values) > 0)
+
+
 def fits(found: Array, wanted: Array, closeness: float) -> bool:
     """Whether two samples agree but for rounding.
 
@@ -34,10 +51,10 @@ def fits(found: Array, wanted: Array, closeness: float) -> bool:
         wanted: as many.
         closeness: what the root mean square of their difference may be, relative to that of `wanted`.
     """
-    gap, size = np.mean(np.square(found - wanted)), np.mean(np.square(wanted))
+    gap, size = mean_square(found - wanted), mean_square(wanted)
     if not 0 < size < np.inf:  # the squares do not fit into a float64
-        return bool(np.array_equal(found, wanted) and np.ptp(wanted) > 0)
-    return bool(gap <= closeness**2 * size and np.ptp(wanted) > 0)
+        return bool(np.array_equal(found, wanted) and varies(wanted))
+    return bool(gap <= closeness**2 * size and varies(wanted))
 
 
 def information(values: Array) -> float:
@@ -58,10 +75,10 @@ def explains(found: Array, wanted: Array, closeness: float, given: Array | None 
         closeness: as in `fits`.
         given: what the step took, if it has the same shape.
     """
-    gap = np.sqrt(np.mean(np.square(found - wanted)))
+    gap = math.sqrt(mean_square(found - wanted))
     if not (fits(found, wanted, closeness) and gap <= _LEFT_OVER * np.std(wanted)):
         return False
-    return given is None or bool(gap < _LEFT_OVER * np.sqrt(np.mean(np.square(given - wanted))))
+    return given is None or gap < _LEFT_OVER * math.sqrt(mean_square(given - wanted))
 
 
 _LEFT_OVER = 0.2

@@ -278,6 +278,8 @@ DIVISION_ROUNDING = RelationCause(
 
 _UNITS = {
     "float64": 2.0**-53,
+    "complex128": 2.0**-53,
+    "complex32": 2.0**-11,
     "float16": 2.0**-11,
     "bfloat16": 2.0**-8,
     "float8_e4m3fn": 2.0**-4,
@@ -290,6 +292,8 @@ _LONGEST = 10_000  # terms of a sum whose rounding is still called rounding
 
 
 def _rounding(left: Array, right: Array, facts: Facts) -> Finding | None:
+    if "c" in left.dtype.kind + right.dtype.kind:
+        left, right = _numbers(left), _numbers(right)
     if left.dtype.kind != "f" and right.dtype.kind != "f":
         return None
     unit = max(_UNITS.get(dtype, _UNIT) for dtype in facts["dtypes"])
@@ -315,6 +319,15 @@ def _rounding(left: Array, right: Array, facts: Facts) -> Finding | None:
         right_fix="compare {right} with a larger tolerance, or in float64",
         before=top,
         after=top,
+    )
+
+
+def _numbers(array: Array) -> Array:
+    """Complex numbers as twice as many floats."""
+    return (
+        np.ascontiguousarray(array, np.result_type(array.dtype, np.complex64))
+        .reshape(-1)
+        .view(np.result_type(np.real(array).dtype, np.float32))
     )
 
 
@@ -352,6 +365,7 @@ ROUNDING = PlaceCause(
     plant=_plant_rounding,
     when="near",
     find=_rounding,
+    complex=True,
 )  # fmt: skip
 
 CAUSES = (NARROWER_TYPE, WHOLE_NUMBERS, INTEGER_OVERFLOW, DIVISION_ROUNDING, ROUNDING)

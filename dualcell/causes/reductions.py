@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dualcell.cause import Array, Step, WholeCause
-from dualcell.sampling import explains, rows, some_axes
+from dualcell.sampling import explains, mean_square, rows, some_axes
 
 Facts = Mapping[str, Any]
 Axes = tuple[int, ...]
@@ -59,8 +59,8 @@ def _samples(large: Array, small: Array, axes: Axes, *, kept: bool) -> tuple[Arr
 
 def _varies(sample: Array, closeness: float) -> bool:
     """Whether a row holds more than one number; all reductions of one number are that number."""
-    inside = np.square(sample - sample.mean(1, keepdims=True)).mean()
-    return bool(inside > np.square(20 * closeness) * np.square(sample).mean())
+    inside = mean_square(sample - sample.mean(1, keepdims=True))
+    return inside > (20 * closeness) ** 2 * mean_square(sample)
 
 
 def _log_sum_exp(values: Array, axes: Axes) -> Array:
@@ -84,6 +84,9 @@ _REDUCTIONS: dict[str, tuple[Callable[[Array, Axes], Array], str]] = {
 }
 
 
+_LINEAR = ("mean", "sum")  # those that mean the same of complex numbers
+
+
 def _reductions(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     on, large, small = _sides(left, right)
     for axes, kept in _reduced(large.shape, small.shape):
@@ -91,7 +94,9 @@ def _reductions(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         if not _varies(sample, facts["closeness"]):
             continue
         for name, (function, text) in _REDUCTIONS.items():
-            if explains(function(sample, (1,)), wanted[:, 0], facts["closeness"]):
+            if (name in _LINEAR or large.dtype.kind != "c") and explains(
+                function(sample, (1,)), wanted[:, 0], facts["closeness"]
+            ):
 
                 def apply(values: Array, function: Any = function, axes: Axes = axes, kept: bool = kept) -> Array:
                     found = function(values, axes)
@@ -119,6 +124,7 @@ REDUCTION = WholeCause(
     entries=("bce-reduction-axis", "mha-returned-weights", "global-pool-keepdims", "sum-metrics", "std-unbiased"),
     plant=_plant_reduction,
     steps=_reductions,
+    complex=True,
 )
 
 
@@ -205,6 +211,7 @@ KEPT_INDEX = WholeCause(
     entries=("rnn-return-sequences", "rnn-hidden-state-not-batch-first"),
     plant=_plant_kept_index,
     steps=_kept_index,
+    complex=True,
 )
 
 
@@ -253,6 +260,7 @@ BROADCAST = WholeCause(
     entries=("loss-broadcast-trap", "expand-aliases"),
     plant=_plant_repeat,
     steps=_repeats,
+    complex=True,
 )
 
 
@@ -283,6 +291,7 @@ PAIRWISE = WholeCause(
     entries=("loss-broadcast-trap",),
     plant=_plant_pairwise,
     steps=_pairwise,
+    complex=True,
 )
 
 
@@ -330,6 +339,7 @@ REPETITION = WholeCause(
     entries=("tile-vs-repeat", "upsampling-default"),
     plant=_plant_tiling,
     steps=_tilings,
+    complex=True,
 )
 
 CAUSES = (REDUCTION, ARGMAX, KEPT_INDEX, BROADCAST, PAIRWISE, REPETITION)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, Cause, Finding, PlaceCause, Step, WholeCause
-from dualcell.sampling import fits, information, places, take
+from dualcell.sampling import fits, information, mean_square, places, take, varies, wide
 
 Facts = Mapping[str, Any]
 _BLOCK = 1 << 18
@@ -22,7 +22,7 @@ def _count(number: int, noun: str = "element") -> str:
 
 
 def _rms(values: Array) -> float:
-    return math.sqrt(float(np.mean(np.square(values, dtype=np.float64))))
+    return math.sqrt(mean_square(wide(values)))
 
 
 # --- NaN and infinity ---
@@ -63,8 +63,13 @@ def _kinds(array: Array) -> Array:
             values = array[part]
             finite = np.isfinite(values)
             if not finite.all():
-                found[part] = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(values > 0, 2, 3)))
+                found[part] = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(_is_above(values), 2, 3)))
     return found
+
+
+def _is_above(values: Array) -> Array:
+    """Whether each is above 0; of infinite complex numbers there is one kind only."""
+    return np.ones(values.shape, bool) if values.dtype.kind == "c" else values > 0
 
 
 def _parts(array: Array) -> Iterator[slice]:
@@ -76,7 +81,7 @@ def _parts(array: Array) -> Iterator[slice]:
 
 def _gap(left: Array, right: Array) -> Array:
     """|left - right|, in float32 where both are, else in float64."""
-    one = left if left.dtype == right.dtype == np.float32 else left.astype(np.float64)
+    one = left if left.dtype == right.dtype == np.float32 else wide(left)
     return np.abs(one - right)
 
 
@@ -122,7 +127,7 @@ def _why_not_finite(left: Array, right: Array, kinds: Sequence[Array], only: Seq
 
 
 def _plant_nan(array: Array, random: np.random.Generator) -> Array | None:
-    if array.dtype.kind != "f" or array.size < 16:
+    if array.dtype.kind not in "fc" or array.size < 16:
         return None
     found = array.copy()
     count = max(1, array.size // 50)
@@ -139,6 +144,7 @@ NOT_FINITE = PlaceCause(
     plant=_plant_nan,
     when="not finite",
     find=_not_finite,
+    complex=True,
 )
 
 
@@ -148,13 +154,12 @@ NOT_FINITE = PlaceCause(
 def _constant(left: Array, right: Array, facts: Facts) -> Finding | None:
     for side, flat, other in (("left", left, right), ("right", right, left)):
         if _is_constant(flat) and not _is_constant(other):
-            value = float(flat.reshape(-1)[0])
-            value = float(round(value)) if abs(value - round(value)) < 1e-5 else value
+            value = flat.reshape(-1)[0].item()
+            value = _rounded(value.real) + 1j * _rounded(value.imag) if value.imag else _rounded(value.real)
             return Finding(
                 causes=("constant-side",),
                 sentence=f"The {side} is {value:.6g} everywhere",
-                evidence=f"all {_count(flat.size)} of the {side}; the other side spans "
-                f"{float(other.min()):.3g} to {float(other.max()):.3g}",
+                evidence=f"all {_count(flat.size)} of the {side}; {_span(other)}",
                 left_fix="check that {left} was computed, loaded or initialised" if side == "left" else "",
                 right_fix="check that {right} was computed, loaded or initialised" if side == "right" else "",
                 hint="biases and gradients start at zero, and a weight that was not loaded keeps its first value"
@@ -163,7 +168,19 @@ def _constant(left: Array, right: Array, facts: Facts) -> Finding | None:
     return None
 
 
+def _rounded(value: float) -> float:
+    return float(round(value)) if abs(value - round(value)) < 1e-5 else float(value)
+
+
+def _span(array: Array) -> str:
+    if array.dtype.kind == "c":
+        return f"the root mean square of the other side is {_rms(array):.3g}"
+    return f"the other side spans {float(array.min()):.3g} to {float(array.max()):.3g}"
+
+
 def _is_constant(array: Array) -> bool:
+    if array.dtype.kind == "c":
+        return _is_constant(np.real(array)) and _is_constant(np.imag(array))
     number = array.reshape(-1)[0]
     if abs(float(array.reshape(-1)[array.size // 2]) - float(number)) > 1e-4 * abs(float(number)):
         return False
@@ -171,7 +188,7 @@ def _is_constant(array: Array) -> bool:
 
 
 def _plant_constant(array: Array, random: np.random.Generator) -> Array | None:
-    return np.full_like(array, random.choice([0, 1])) if array.size >= 8 and np.ptp(array) > 0 else None
+    return np.full_like(array, random.choice([0, 1])) if array.size >= 8 and varies(array) else None
 
 
 CONSTANT_SIDE = PlaceCause(
@@ -182,6 +199,7 @@ CONSTANT_SIDE = PlaceCause(
     entries=("init-bias-zeros-vs-uniform", "partial-load", "grad-unconnected", "gather-out-of-range"),
     plant=_plant_constant,
     find=_constant,
+    complex=True,
 )
 
 
@@ -216,10 +234,10 @@ def _agrees_shifted(left: Array, right: Array, steps: Mapping[int, int], closene
     if one.size < 8:
         return False
     index = np.unravel_index(places(one.size, 64, np.random.default_rng(0)), one.shape)
-    if not fits(one[index].astype(np.float64), other[index].astype(np.float64), closeness):
+    if not fits(wide(one[index]), wide(other[index]), closeness):
         return False
-    telling = information(take(other, places(other.size, 4096, np.random.default_rng(0))).astype(np.float64))
-    return telling >= _TELLING and fits(one.astype(np.float64), other.astype(np.float64), closeness)
+    telling = information(wide(take(other, places(other.size, 4096, np.random.default_rng(0)))))
+    return telling >= _TELLING and fits(wide(one), wide(other), closeness)
 
 
 _TELLING = 21  # bits, with fewer of which elements agree by chance when so many shifts are tried
@@ -227,8 +245,8 @@ _TELLING = 21  # bits, with fewer of which elements agree by chance when so many
 
 def _shift_finding(left: Array, right: Array, steps: Mapping[int, int]) -> Finding:
     one, other = _overlaps(left, steps, first=True), _overlaps(right, steps, first=False)
-    after = float(np.abs(one.astype(np.float64) - other).max())
-    before = float(np.abs(left.astype(np.float64) - right).max())
+    after = float(np.abs(wide(one) - other).max())
+    before = float(np.abs(wide(left) - right).max())
     axes = ", ".join(map(str, steps))
     step = next(iter(steps.values()))
     return Finding(
@@ -274,6 +292,7 @@ GRID_SHIFTED = PlaceCause(
     entries=("conv-transpose-same", "same-padding-even-kernel", "causal-padding", "zero-padding-argument-order"),
     plant=_plant_shift,
     find=_shifted,
+    complex=True,
 )
 
 
@@ -292,7 +311,7 @@ def _crops(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
         index = np.unravel_index(places(small.size, 64, np.random.default_rng(0)), small.shape)
         for start in product(*(range(one + 1) for one in spare)):
             found = big[tuple(place + begin for place, begin in zip(index, start, strict=True))]
-            if fits(found.astype(np.float64), small[index].astype(np.float64), facts["closeness"]):
+            if fits(wide(found), wide(small[index]), facts["closeness"]):
                 yield _crop(on, start, small.shape, big.shape)
 
 
@@ -326,6 +345,7 @@ CROPPED = WholeCause(
     entries=("same-padding-even-kernel", "conv-transpose-valid-size", "pool-ceil-mode", "drop-last", "causal-padding"),
     plant=_plant_crop,
     steps=_crops,
+    complex=True,
 )
 
 
@@ -628,10 +648,10 @@ _REGIONS = {
 
 def _spoil(array: Array, region: tuple[Any, ...], random: np.random.Generator) -> Array | None:
     """The array with other numbers of the same kind in a region."""
-    if array.size < 64 or array.dtype.kind != "f" or not np.ptp(array):
+    if array.size < 64 or array.dtype.kind not in "fc" or not varies(array):
         return None
     found = array.copy()
-    spread = np.std(array.astype(np.float64))
+    spread = np.std(wide(array))
     found[region] += (spread * random.normal(size=found[region].shape)).astype(array.dtype)
     return found
 
@@ -673,6 +693,7 @@ BORDER = PlaceCause(
     entries=("causal-padding", "avgpool-count-include-pad", "resize-bicubic-coefficient", "resize-align-corners"),
     plant=_plant_border,
     find=_region,
+    complex=True,
 )
 LAST_STEP = PlaceCause(
     name="last-step",
@@ -680,6 +701,7 @@ LAST_STEP = PlaceCause(
     about="The last step of a bidirectional layer, a last partial window or batch.",
     entries=("bidirectional-last-output", "pool-ceil-mode", "drop-last"),
     plant=_plant_last,
+    complex=True,
 )
 LATER_STEPS = PlaceCause(
     name="later-steps",
@@ -688,6 +710,7 @@ LATER_STEPS = PlaceCause(
     "sequences agree up to the end of the sequence.",
     entries=("gru-reset-placement", "w-gru-reset-before", "rnn-masking-vs-packing", "rnn-recurrent-activation"),
     plant=_plant_later,
+    complex=True,
 )
 SOME_SLICES = PlaceCause(
     name="some-slices",
@@ -695,6 +718,7 @@ SOME_SLICES = PlaceCause(
     about="Some samples of a batch, some steps or some channels: a mask, a padding index, weights loaded in part.",
     entries=("mask-zero-vs-padding-idx", "partial-load", "masked-softmax-all-masked", "ignore-index"),
     plant=_plant_slices,
+    complex=True,
 )
 FEW_ELEMENTS = PlaceCause(
     name="few-elements",
@@ -702,6 +726,7 @@ FEW_ELEMENTS = PlaceCause(
     about="Ties of argmax, sorting and maxima, elements at a threshold or at an exact half.",
     entries=("topk-sort-stability", "grad-maximum-tie", "grad-max-ties", "rounding-half-even", "mx-round"),
     plant=_plant_few,
+    complex=True,
 )
 
 CAUSES: tuple[Cause, ...] = (

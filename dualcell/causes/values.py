@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, RelationCause, Step
-from dualcell.sampling import fits, information
+from dualcell.sampling import fits, information, wide
 
 Facts = Mapping[str, Any]
 
@@ -18,17 +19,26 @@ Facts = Mapping[str, Any]
 
 
 def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
-    square = float(left @ left)
-    factor = float(left @ right) / square if square else math.nan
-    if not math.isfinite(factor) or factor == 0 or abs(factor - 1) < facts["closeness"]:
+    square = float(np.vdot(left, left).real)
+    factor = _plain(np.vdot(left, right) / square, facts["closeness"]) if square else math.nan
+    if not np.isfinite(factor) or factor == 0 or abs(factor - 1) < facts["closeness"]:
         return None
     if not fits(left * factor, right, facts["closeness"]):
         return None
     if abs(factor + 1) < facts["closeness"]:
         return Step("sign", "times -1", np.negative, "-{left}", "-{right}")
-    number, hint = _constant(factor, facts)
+    number, hint = _constant(factor, facts) if isinstance(factor, float) else (f"({factor:.7g})", _turn(factor))
     words = f"times {number}"
     return Step("scale", words, lambda array: array * factor, f"{{left}} * {number}", f"{{right}} / {number}", hint, 1)
+
+
+def _plain(number: complex, closeness: float) -> complex:
+    """A float, if the number is one but for rounding."""
+    return float(number.real) if abs(number.imag) <= closeness * abs(number) else complex(number)
+
+
+def _turn(factor: complex) -> str:
+    return f"a factor of size {abs(factor):.4g}, and a turn by {math.degrees(cmath.phase(factor)):.4g} degrees"
 
 
 def _constant(factor: float, facts: Facts) -> tuple[str, str]:
@@ -52,6 +62,8 @@ def _known(facts: Facts) -> list[tuple[float, str]]:
     known = [(float(n), f"{n} is the size of axis {axis}: a sum against a mean over it")
              for axis, n in enumerate(shape) if n > 1]  # fmt: skip
     known += [(float(size), f"{size} is the number of elements: a sum against a mean")] if size > 1 else []
+    if facts.get("complex"):
+        return _of_transforms(shape)
     known += [(math.sqrt(n), f"the square root of {n}, the size of axis {axis}: scaled attention, or embeddings")
               for axis, n in enumerate(shape) if n > 1]  # fmt: skip
     known += [(n / (n - 1), f"{n} / {n - 1}: variance with or without Bessel's correction")
@@ -64,6 +76,17 @@ def _known(facts: Facts) -> list[tuple[float, str]]:
     return known + [(float(n), f"{n} steps or losses whose gradients are summed") for n in range(2, 65)]
 
 
+def _of_transforms(shape: tuple[int, ...]) -> list[tuple[float, str]]:
+    """The factors of a Fourier transform over the last axes, or over one of the others."""
+    axes = [(axis,) for axis in range(len(shape))] + [tuple(range(at, len(shape))) for at in range(len(shape) - 1)]
+    counts = {math.prod(shape[axis] for axis in over): over for over in reversed(axes)}
+    said = {n: f"the elements of {'axis' if len(over) == 1 else 'axes'} {', '.join(map(str, over))}: a Fourier "
+            "transform that is divided by" for n, over in counts.items() if n > 1}  # fmt: skip
+    return [(float(n), f"{n}, {text} them on one side") for n, text in said.items()] + [
+        (math.sqrt(n), f"the square root of {n}, {text} it on one side (norm='ortho')") for n, text in said.items()
+    ]
+
+
 def _multiply(array: Array, random: np.random.Generator) -> Array | None:
     array = _floating(array)
     return array * array.dtype.type(random.choice([255.0, 1 / 255, 0.5, 2.0, 8.0]))
@@ -71,7 +94,7 @@ def _multiply(array: Array, random: np.random.Generator) -> Array | None:
 
 def _floating(array: Array) -> Array:
     """Whole numbers as floats: they would wrap round, or lose their fractions."""
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
+    return array if array.dtype.kind in "fc" else array.astype(np.float32)
 
 
 SCALE = RelationCause(
@@ -85,6 +108,7 @@ SCALE = RelationCause(
              "mx-trainer-step"),
     plant=_multiply,
     relate=_scale,
+    complex=True,
 )  # fmt: skip
 
 SIGN = RelationCause(
@@ -93,6 +117,7 @@ SIGN = RelationCause(
     about="A similarity that one side turns into a loss, a gradient taken for ascent.",
     entries=("cosine-loss-sign",),
     plant=lambda array, random: -_floating(array),
+    complex=True,
 )
 
 
@@ -100,7 +125,7 @@ SIGN = RelationCause(
 
 
 def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
-    offset = float(np.mean(right - left))
+    offset = _plain((right - left).mean(), facts["closeness"])
     spread = float(np.std(right))
     if abs(offset) <= 10 * facts["closeness"] * max(spread, 1e-30) or not fits(
         left + offset, right, facts["closeness"]
@@ -109,14 +134,14 @@ def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
     # the offset may be so large that any noise is small beside it
     if np.std(right - left - offset) > max(facts["closeness"], 1e-3) * spread:
         return None
-    words = f"plus {offset:.7g}"
-    return Step("offset", words, lambda array: array + offset, f"{{left}} + {offset:.7g}", f"{{right}} - {offset:.7g}",
-                freedom=1)  # fmt: skip
+    number = f"{offset:.7g}" if isinstance(offset, float) else f"({offset:.7g})"
+    return Step("offset", f"plus {number}", lambda array: array + offset, f"{{left}} + {number}",
+                f"{{right}} - {number}", freedom=1)  # fmt: skip
 
 
 def _add(array: Array, random: np.random.Generator) -> Array | None:
     array = _floating(array)
-    return array + array.dtype.type(random.choice([0.5, -1.0, 3.0]) * (float(np.std(array, dtype=np.float64)) or 1.0))
+    return array + array.dtype.type(random.choice([0.5, -1.0, 3.0]) * (float(np.std(wide(array))) or 1.0))
 
 
 OFFSET = RelationCause(
@@ -126,6 +151,7 @@ OFFSET = RelationCause(
     entries=("cosine-loss-sign",),
     plant=_add,
     relate=_offset,
+    complex=True,
 )
 
 

@@ -115,6 +115,8 @@ def planted(causes: Iterable[Cause], name: str, healthy: Array) -> Planted | Non
     names = tuple(cause.name for cause in causes)
     random = np.random.default_rng(crc32(" ".join((*names, name)).encode()))
     faulty: Array | None = healthy
+    if healthy.dtype.kind == "c" and not all(cause.complex for cause in causes):
+        return None
     with np.errstate(all="ignore"):
         for cause in causes:
             faulty = None if faulty is None else cause.plant(faulty, random)
@@ -125,7 +127,7 @@ def planted(causes: Iterable[Cause], name: str, healthy: Array) -> Planted | Non
 
 def noisy(array: Array, random: np.random.Generator) -> Array:
     """Noise on every element, but on none of a dtype of whole numbers."""
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fc":
         return array
     return (array * (1 + NOISE * random.standard_normal(array.shape))).astype(array.dtype)
 

@@ -115,6 +115,9 @@ def _special_plain() -> dict[str, Array]:
         made[f"quotients {shape} {dtype}"] = random.integers(-900, 900, shape).astype(dtype) // 3
     for shape in ((4, 3, 12, 10), (2, 3, 9, 9), (8, 16, 12, 3), (5, 7, 7, 3), (3, 20, 18)):
         made[f"images {shape}"] = random.random(shape, np.float32)
+    for shape in ((6, 20, 9), (40, 12), (300,), (3, 4, 5, 6)):
+        parts = random.standard_normal((2, *shape))
+        made[f"complex {shape}"] = (parts[0] + 1j * parts[1]).astype(np.complex64)
     for size in (12, 20, 33, 50, 64):
         made[f"targets ({size},)"] = random.standard_normal(size).astype(np.float32)
     return made
@@ -133,6 +136,7 @@ def _special_torch() -> dict[str, Array]:
         axis = number % len(shape)
         made[f"nn.Softmax({axis}) {shape}"] = nn.Softmax(axis)(torch.randn(shape))
     for channels, size in ((4, 9), (6, 12), (3, 8), (8, 7), (5, 16)):
+        made[f"torch.fft.rfft2 {channels} {size}"] = torch.fft.rfft2(torch.randn(3, channels, size, size + 1))
         made[f"nn.Conv2d({channels}) output of {size}"] = nn.Conv2d(2, channels, 3, padding=1)(
             torch.randn(3, 2, size, size)
         )

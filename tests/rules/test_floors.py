@@ -44,6 +44,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "moves.py": (1, {"numpy"}),
     "causes/__init__.py": (0, set()),
     "causes/layout.py": (2, {"numpy"}),
+    "causes/complex_numbers.py": (2, {"numpy"}),
     "causes/values.py": (2, {"numpy"}),
     "causes/rows.py": (2, {"numpy"}),
     "causes/reductions.py": (2, {"numpy"}),
