@@ -33,6 +33,7 @@ class Entry:
         to_keras: turns the module's output into the layout of the Keras model's.
         unused: paths of Keras weights that PyTorch has no place for.
         frozen: names in the module's `state_dict` that nothing is copied to; BatchNorm's counters need not be named.
+        gain: of random kernels, so that the signal of the first layers neither dies nor explodes on its way.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entry:
     to_keras: Callable[[Array], Array]
     unused: frozenset[str] = frozenset()
     frozen: frozenset[str] = frozenset()
+    gain: float = 1
 
 
 def fresh(build: Callable[[], Any]) -> Callable[[], Any]:
@@ -96,12 +98,23 @@ def same(array: Array) -> Array:
 # Weights.
 
 
-def randomise(model: Any) -> None:
+def filled(entry: Entry) -> Any:
+    """The entry's Keras model, the same at every call, with weights that all matter."""
+    model = entry.keras()
+    randomise(model, gain=entry.gain)
+    return model
+
+
+def randomise(model: Any, *, gain: float = 1) -> None:
     """Give every float weight of a Keras model a value that matters: no bias is 0, no scale is 1."""
     for weight in model.weights:
         if np.issubdtype(weight.dtype, np.floating):
             random = np.random.default_rng(crc32(weight.path.encode()))
-            weight.assign(_values(weight.path, tuple(weight.shape), random))
+            kernel = weight.path.endswith("kernel")
+            weight.assign((gain if kernel else 1) * _values(weight.path, tuple(weight.shape), random))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its weights
 
 
 def _values(path: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from tests.zoo.autoencoder import AUTOENCODER
+from tests.zoo.convnext import CONVNEXT_TINY
+from tests.zoo.densenet import DENSENET121
+from tests.zoo.efficientnet import EFFICIENTNET_B0
 from tests.zoo.entry import Entry
 from tests.zoo.mobilenet import MOBILENET_V2
 from tests.zoo.recurrent import BIDIRECTIONAL, GRU, LSTM
@@ -24,4 +27,7 @@ ENTRIES: tuple[Entry, ...] = (
     MOBILENET_V2,
     RESNET50,
     VGG_16,
+    DENSENET121,
+    EFFICIENTNET_B0,
+    CONVNEXT_TINY,
 )

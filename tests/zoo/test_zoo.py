@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tests.zoo.by_hand import Array, moved
-from tests.zoo.entry import Entry, keras_forward, load, randomise, torch_forward, weights_of
+from tests.zoo.entry import Entry, filled, keras_forward, load, torch_forward, weights_of
 from tests.zoo.models import ENTRIES
 from tests.zoo.recurrent import LSTM
 from tests.zoo.small_cnn import SMALL_CNN
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's
 
 TOLERANCE = 1e-5  # of the largest output
 
@@ -32,8 +34,7 @@ class Truth:
 
 @cache
 def truth(entry: Entry) -> Truth:
-    model = entry.keras()
-    randomise(model)
+    model = filled(entry)
     weights = weights_of(model)
     return Truth(keras_forward(entry, model), frozenset(weights), moved(entry.copies, weights))
 
@@ -75,7 +76,7 @@ def test_every_weight_matters(entry):
     (output * random).sum().backward()
     scale = float(output.detach().abs().max()) * output.numel() ** 0.5
     change = {name: float(p.grad.norm() * p.detach().std().clip(0.1)) / scale for name, p in module.named_parameters()}
-    assert {name: share for name, share in change.items() if not share > 10 * TOLERANCE} == {}
+    assert {name: share for name, share in change.items() if not share > 50 * TOLERANCE} == {}
 
 
 def twins(state: dict[str, Array]) -> tuple[str, str]:
