@@ -81,6 +81,16 @@ def after_flatten(kernel: Array, *, shape: tuple[int, int, int]) -> Array:
     return kernel.reshape(*shape, -1).transpose(3, 2, 0, 1).reshape(kernel.shape[1], -1)
 
 
+def before_unflatten(kernel: Array, *, shape: tuple[int, int, int]) -> Array:
+    """(in, H * W * C) to (C * H * W, in), where `shape` is the (H, W, C) that the output becomes."""
+    return kernel.reshape(-1, *shape).transpose(3, 1, 2, 0).reshape(kernel.shape[1], -1)
+
+
+def vector_before_unflatten(vector: Array, *, shape: tuple[int, int, int]) -> Array:
+    """(H * W * C,) to (C * H * W,), where `shape` is the (H, W, C) that the output becomes."""
+    return vector.reshape(shape).transpose(2, 0, 1).reshape(-1)
+
+
 # Moves of recurrent weights.
 
 

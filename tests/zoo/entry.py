@@ -142,7 +142,7 @@ def load(module: torch.nn.Module, arrays: dict[str, Array]) -> None:
     for name, array in arrays.items():
         if state[name].shape != array.shape:
             raise ValueError(f"{name} is {tuple(state[name].shape)}, and its array is {array.shape}")
-        state[name].copy_(torch.from_numpy(np.ascontiguousarray(array)))
+        state[name].copy_(torch.from_numpy(array.copy()))
 
 
 # Forwards.

@@ -7,9 +7,14 @@ from tests.zoo.convnext import CONVNEXT_TINY
 from tests.zoo.densenet import DENSENET121
 from tests.zoo.efficientnet import EFFICIENTNET_B0
 from tests.zoo.entry import Entry
+from tests.zoo.gated_mlp import GATED_MLP
+from tests.zoo.generator import GENERATOR
 from tests.zoo.mobilenet import MOBILENET_V2
+from tests.zoo.nested import NESTED, SUBCLASSED
+from tests.zoo.odd_convolutions import CAUSAL, GROUPED, SEPARABLE, VOLUMES
 from tests.zoo.recurrent import BIDIRECTIONAL, GRU, LSTM
 from tests.zoo.resnet import RESNET50
+from tests.zoo.shared import SIAMESE, TIED
 from tests.zoo.small_cnn import SMALL_CNN
 from tests.zoo.transformer import PRENORM_TRANSFORMER, TRANSFORMER
 from tests.zoo.unet import UNET
@@ -24,6 +29,16 @@ ENTRIES: tuple[Entry, ...] = (
     PRENORM_TRANSFORMER,
     AUTOENCODER,
     UNET,
+    GENERATOR,
+    SEPARABLE,
+    GROUPED,
+    CAUSAL,
+    VOLUMES,
+    GATED_MLP,
+    SIAMESE,
+    TIED,
+    NESTED,
+    SUBCLASSED,
     MOBILENET_V2,
     RESNET50,
     VGG_16,
