@@ -24,13 +24,18 @@ class Copy:
 
     Args:
         target: a name in the module's `state_dict`.
-        sources: paths of Keras variables, in the order in which `move` takes them.
-        move: makes the array for `target` out of theirs; `move.__name__` says what it does.
+        sources: names of Keras variables (as `entry.variables_of` has them), in the order in which `move` takes them.
+        move: makes the array for `target` out of theirs.
     """
 
     target: str
     sources: tuple[str, ...]
     move: Move
+
+    @property
+    def kind(self) -> str:
+        """The name of the move, such as `conv_kernel`."""
+        return getattr(self.move, "func", self.move).__name__  # a partial has none of its own
 
 
 def moved(copies: Iterable[Copy], weights: Mapping[str, Array]) -> dict[str, Array]:
@@ -48,6 +53,11 @@ def as_it_is(array: Array) -> Array:
 def flat(array: Array) -> Array:
     """(1, 1, C), or (heads, size), to one axis."""
     return array.reshape(-1)
+
+
+def one_row(vector: Array) -> Array:
+    """(width,) to (1, 1, width)."""
+    return vector.reshape(1, 1, -1)
 
 
 def dense_kernel(kernel: Array) -> Array:
@@ -186,11 +196,12 @@ def gru(cell: str, torch: str, suffix: str = "l0") -> list[Copy]:
     ]
 
 
-def attention(keras: str, torch: str) -> list[Copy]:
+def attention(keras: str, torch: str, *, joined: str = "in_proj_", output: str = "out_proj") -> list[Copy]:
+    """To `nn.MultiheadAttention`, or to a module that names its parts differently."""
     query, key, value = (f"{keras}/{part}" for part in ("query", "key", "value"))
     return [
-        Copy(f"{torch}.in_proj_weight", (f"{query}/kernel", f"{key}/kernel", f"{value}/kernel"), joined_kernels),
-        Copy(f"{torch}.in_proj_bias", (f"{query}/bias", f"{key}/bias", f"{value}/bias"), joined_biases),
-        Copy(f"{torch}.out_proj.weight", (f"{keras}/attention_output/kernel",), output_kernel),
-        Copy(f"{torch}.out_proj.bias", (f"{keras}/attention_output/bias",), as_it_is),
+        Copy(f"{torch}.{joined}weight", (f"{query}/kernel", f"{key}/kernel", f"{value}/kernel"), joined_kernels),
+        Copy(f"{torch}.{joined}bias", (f"{query}/bias", f"{key}/bias", f"{value}/bias"), joined_biases),
+        Copy(f"{torch}.{output}.weight", (f"{keras}/attention_output/kernel",), output_kernel),
+        Copy(f"{torch}.{output}.bias", (f"{keras}/attention_output/bias",), as_it_is),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -107,11 +108,11 @@ def filled(entry: Entry) -> Any:
 
 def randomise(model: Any, *, gain: float = 1) -> None:
     """Give every float weight of a Keras model a value that matters: no bias is 0, no scale is 1."""
-    for weight in model.weights:
-        if np.issubdtype(weight.dtype, np.floating):
-            random = np.random.default_rng(crc32(weight.path.encode()))
-            kernel = weight.path.endswith("kernel")
-            weight.assign((gain if kernel else 1) * _values(weight.path, tuple(weight.shape), random))
+    for name, variable in variables_of(model).items():
+        if np.issubdtype(variable.dtype, np.floating):
+            random = np.random.default_rng(crc32(name.encode()))
+            kernel = variable.path.endswith("kernel")
+            variable.assign((gain if kernel else 1) * _values(variable.path, tuple(variable.shape), random))
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with copies of its weights
@@ -128,12 +129,20 @@ def _values(path: str, shape: tuple[int, ...], random: np.random.Generator) -> A
     return normal if kind == "embeddings" else normal / 10
 
 
+def variables_of(model: Any) -> dict[str, Any]:
+    """A Keras model's variables by path; the second of one path (Keras allows it) is `path#2`."""
+    named: dict[str, Any] = {}
+    seen = Counter()
+    for variable in model.weights:
+        seen[variable.path] += 1
+        number = seen[variable.path]
+        named[variable.path if number == 1 else f"{variable.path}#{number}"] = variable
+    return named
+
+
 def weights_of(model: Any) -> dict[str, Array]:
-    """A Keras model's weights by path."""
-    weights = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    if len(weights) != len(model.weights):
-        raise ValueError(f"two weights of {model.name} share a path: {sorted(w.path for w in model.weights)}")
-    return weights
+    """A Keras model's weights, by the names of `variables_of`."""
+    return {name: keras.ops.convert_to_numpy(variable) for name, variable in variables_of(model).items()}
 
 
 def load(module: torch.nn.Module, arrays: dict[str, Array]) -> None:

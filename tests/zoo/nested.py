@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import torch
 from keras import layers
 from torch import Tensor, nn
 
-from tests.zoo.by_hand import batch_norm, conv, dense
+from tests.zoo.by_hand import Copy, as_it_is, batch_norm, conv, conv_kernel, dense, dense_kernel
 from tests.zoo.entry import Entry, channels_first, fresh, images, same
 
 
@@ -49,6 +50,21 @@ def keras_nested() -> keras.Model:
     image = keras.Input((20, 24, 3))
     pooled = layers.GlobalAveragePooling2D()(backbone(stem(image)))
     return keras.Model(image, Head(6)(pooled))
+
+
+def branch(name: str) -> keras.Model:
+    """Every branch names its layers alike, so Keras gives their weights the same paths."""
+    image = keras.Input((12, 14, 3))
+    x = layers.Conv2D(8, 3, activation="relu", name="conv")(image)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(8, name="project")(x), name=name)
+
+
+@fresh
+def keras_twins() -> keras.Model:
+    image = keras.Input((12, 14, 3))
+    both = layers.Concatenate()([branch("left")(image), branch("right")(image[:, ::-1])])
+    return keras.Model(image, layers.Dense(3, name="project")(both))
 
 
 class Classifier(keras.Model):
@@ -124,6 +140,27 @@ class TorchClassifier(nn.Module):
         return self.head(x.amax((2, 3)))
 
 
+class Branch(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.project = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(self.conv(x).relu().mean((2, 3)))
+
+
+class Twins(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = Branch()
+        self.right = Branch()
+        self.project = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(torch.cat([self.left(x), self.right(x.flip(2))], 1))
+
+
 NESTED = Entry(
     name="nested models",
     keras=keras_nested,
@@ -160,6 +197,25 @@ SUBCLASSED = Entry(
         *dense("classifier/head/sequential/dense_1", "head.hidden.0"),
         *dense("classifier/head/sequential/dense_2", "head.hidden.2"),
         *dense("classifier/head/dense", "head.out"),
+    ),
+    to_torch=channels_first,
+    to_keras=same,
+)
+
+TWINS = Entry(
+    name="twin branches",
+    keras=keras_twins,
+    torch=Twins,
+    input=images(2, 12, 14, 3),
+    copies=(
+        *conv("conv", "left.conv"),
+        *dense("project", "left.project"),
+        Copy("right.conv.weight", ("conv/kernel#2",), conv_kernel),
+        Copy("right.conv.bias", ("conv/bias#2",), as_it_is),
+        Copy("right.project.weight", ("project/kernel#2",), dense_kernel),
+        Copy("right.project.bias", ("project/bias#2",), as_it_is),
+        Copy("project.weight", ("project/kernel#3",), dense_kernel),
+        Copy("project.bias", ("project/bias#3",), as_it_is),
     ),
     to_torch=channels_first,
     to_keras=same,

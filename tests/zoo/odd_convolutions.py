@@ -17,7 +17,10 @@ from tests.zoo.by_hand import (
     depthwise,
     depthwise_kernel,
     flat,
+    kernel_and_bias,
+    linear_from_conv,
     norm,
+    pointwise_kernel,
 )
 from tests.zoo.entry import Entry, channels_first, channels_last, fresh, images, same
 
@@ -68,6 +71,16 @@ def keras_volumes() -> keras.Model:
             layers.Conv3D(4, 3),
         ]
     )
+
+
+@fresh
+def keras_pointwise() -> keras.Model:
+    image = keras.Input((6, 8, 5))
+    x = layers.Dense(12, activation="relu")(image)  # a 1x1 convolution by another name
+    x = layers.Dense(12, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Conv2D(7, 1)(x)  # a Dense layer by another name
+    return keras.Model(image, layers.Flatten()(x))
 
 
 class SeparableConv2d(nn.Module):
@@ -141,6 +154,16 @@ class VolumeNet(nn.Module):
         return self.net(x)
 
 
+class PointwiseNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(nn.Conv2d(5, 12, 1), nn.ReLU(), nn.Conv2d(12, 12, 1), nn.ReLU())
+        self.fc = nn.Linear(12, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.mix(x).mean((2, 3)))
+
+
 SEPARABLE = Entry(
     name="separable CNN",
     keras=keras_separable,
@@ -205,4 +228,18 @@ VOLUMES = Entry(
     ),
     to_torch=channels_first,
     to_keras=channels_last,
+)
+
+POINTWISE = Entry(
+    name="pointwise net",
+    keras=keras_pointwise,
+    torch=PointwiseNet,
+    input=images(2, 6, 8, 5),
+    copies=(
+        *kernel_and_bias("dense", "mix.0", pointwise_kernel),
+        *kernel_and_bias("dense_1", "mix.2", pointwise_kernel),
+        *kernel_and_bias("conv2d", "fc", linear_from_conv),
+    ),
+    to_torch=channels_first,
+    to_keras=same,
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import keras
+import torch
 from keras import layers
 from torch import Tensor, nn
 
 from tests.zoo.by_hand import dense, embedding, gru, lstm
-from tests.zoo.entry import Entry, fresh, long, same, tokens
+from tests.zoo.entry import Entry, fresh, images, long, same, tokens
 
 WORDS = 40
 
@@ -46,6 +47,15 @@ def keras_bidirectional() -> keras.Model:
     return keras.Model(ids, layers.Dense(6)(x))
 
 
+@fresh
+def keras_cells() -> keras.Model:
+    frames = keras.Input((9, 8))
+    x = layers.RNN([layers.LSTMCell(8), layers.LSTMCell(8)], return_sequences=True)(frames)
+    x = layers.Bidirectional(layers.GRU(8, return_sequences=True), merge_mode="concat")(x)
+    x = layers.SimpleRNN(8)(x)
+    return keras.Model(frames, layers.Dense(2)(x))
+
+
 class LSTMClassifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +91,21 @@ class BidirectionalTagger(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         outputs, _ = self.encoder(self.embedding(ids))
         return self.fc(outputs)
+
+
+class RecurrentStack(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 8, num_layers=2, batch_first=True)
+        self.gru = nn.GRU(8, 8, bidirectional=True, batch_first=True)
+        self.rnn = nn.RNN(16, 8, batch_first=True)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, _ = self.lstm(x)
+        x, _ = self.gru(x)
+        _, hidden = self.rnn(x)
+        return self.fc(hidden[-1])
 
 
 LSTM = Entry(
@@ -125,5 +150,22 @@ BIDIRECTIONAL = Entry(
         *dense("dense", "fc"),
     ),
     to_torch=long,
+    to_keras=same,
+)
+
+RECURRENT_STACK = Entry(
+    name="recurrent stack",
+    keras=keras_cells,
+    torch=RecurrentStack,
+    input=images(2, 9, 8),
+    copies=(
+        *lstm("rnn/stacked_rnn_cells/lstm_cell", "lstm", "l0"),
+        *lstm("rnn/stacked_rnn_cells/lstm_cell_1", "lstm", "l1"),
+        *gru("bidirectional/forward_gru/gru_cell", "gru", "l0"),
+        *gru("bidirectional/backward_gru/gru_cell", "gru", "l0_reverse"),
+        *lstm("simple_rnn/simple_rnn_cell", "rnn"),
+        *dense("dense", "fc"),
+    ),
+    to_torch=torch.from_numpy,
     to_keras=same,
 )

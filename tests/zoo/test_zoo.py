@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+from tests.zoo import by_hand
+from tests.zoo.autoencoder import AUTOENCODER
 from tests.zoo.by_hand import Array, moved
 from tests.zoo.entry import Entry, filled, keras_forward, load, torch_forward, weights_of
+from tests.zoo.generator import GENERATOR
 from tests.zoo.models import ENTRIES
-from tests.zoo.recurrent import LSTM
+from tests.zoo.nested import TWINS
+from tests.zoo.odd_convolutions import SEPARABLE
+from tests.zoo.recurrent import GRU, LSTM
 from tests.zoo.small_cnn import SMALL_CNN
+from tests.zoo.transformer import TRANSFORMER
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's
 
@@ -120,6 +126,47 @@ def test_a_statistic_that_is_forgotten_shows(entry, statistic):
     assert error(entry, holding(entry, remembered)) > 100 * TOLERANCE
 
 
+# a move that gives the right shape and the wrong order: (entry, its move, the wrong one)
+WRONG_MOVES = [
+    (SMALL_CNN, by_hand.conv_kernel, lambda kernel: kernel.transpose(3, 2, 1, 0)),  # height and width swapped
+    (SMALL_CNN, by_hand.after_flatten, lambda kernel: kernel.T),  # as if both flattened in one order
+    (AUTOENCODER, by_hand.conv_kernel, lambda kernel: kernel[::-1, ::-1].transpose(3, 2, 0, 1)),  # a true convolution
+    (GENERATOR, by_hand.before_unflatten, lambda kernel: kernel.T),
+    (GENERATOR, by_hand.vector_before_unflatten, by_hand.as_it_is),
+    (
+        SEPARABLE,
+        by_hand.depthwise_kernel,
+        lambda kernel: kernel.transpose(3, 2, 0, 1).reshape(-1, 1, *kernel.shape[:2]),
+    ),
+    (LSTM, by_hand.dense_kernel, lambda kernel: np.concatenate(np.split(kernel.T, 4)[::-1])),
+    (LSTM, by_hand.nothing, by_hand.as_it_is),  # the bias added twice
+    (GRU, by_hand.swapped_gates, by_hand.dense_kernel),
+    (GRU, by_hand.input_bias, lambda bias: by_hand.swapped_gates(bias[1])),
+    (GRU, by_hand.recurrent_bias, lambda bias: bias[1]),
+    (TRANSFORMER, by_hand.joined_kernels, lambda query, key, value: by_hand.joined_kernels(key, query, value)),
+    (TRANSFORMER, by_hand.joined_biases, lambda query, key, value: by_hand.joined_biases(query, value, key)),
+    (TRANSFORMER, by_hand.output_kernel, lambda kernel: kernel.swapaxes(0, 1).reshape(-1, kernel.shape[2]).T),
+]
+
+
+@pytest.mark.parametrize(
+    ("entry", "right", "wrong"),
+    WRONG_MOVES,
+    ids=[f"{entry.name}: {right.__name__}" for entry, right, _ in WRONG_MOVES],
+)
+def test_a_wrong_move_shows(entry, right, wrong):
+    weights = weights_of(filled(entry))
+    copies = [replace(copy, move=wrong) if copy.kind == right.__name__ else copy for copy in entry.copies]
+    assert copies != list(entry.copies)
+    assert error(entry, holding(entry, moved(copies, weights))) > 100 * TOLERANCE
+
+
+def test_every_move_has_a_wrong_one_beside_it():
+    moves = {copy.kind for entry in ENTRIES for copy in entry.copies}
+    only_one_order = {"as_it_is", "flat", "pointwise_kernel", "linear_from_conv", "one_row"}
+    assert moves - only_one_order == {right.__name__ for _, right, _ in WRONG_MOVES}
+
+
 def test_a_weight_that_no_line_copies_is_found():
     with pytest.raises(AssertionError, match=r"classifier\.5\.bias"):
         test_every_weight_has_its_place(replace(SMALL_CNN, copies=SMALL_CNN.copies[:-1]))
@@ -128,6 +175,12 @@ def test_a_weight_that_no_line_copies_is_found():
 def test_a_model_counts_its_layers_from_one_in_every_build():
     first, second = (weights_of(SMALL_CNN.keras()) for _ in range(2))
     assert list(first) == list(second)
+
+
+def test_weights_with_one_path_are_told_apart():
+    weights = weights_of(filled(TWINS))
+    assert {"conv/kernel", "conv/kernel#2", "project/bias", "project/bias#2", "project/bias#3"} < set(weights)
+    assert not np.array_equal(weights["conv/kernel"], weights["conv/kernel#2"])
 
 
 def test_a_shape_that_does_not_fit_is_refused():
