@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dualcell.coded import Coded, HostArray, coded
 from dualcell.options import Options
+from dualcell.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,29 @@ class BlockAdapter(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Versions and numerics settings for the header."""
+        ...
+
+
+class LayerReader(Protocol):
+    """Reads the settings of layers, optimizers and losses of one library. No verb builds, runs or changes them."""
+
+    def owns(self, value: Any) -> bool:
+        """Whether `value` is an object of this library that has settings, or parts that have."""
+        ...
+
+    def settings_of(self, value: Any) -> Settings | None:
+        """Its settings in common words; None for a kind that there are no words for, models among them."""
+        ...
+
+    def parts_of(self, value: Any) -> list[tuple[str, Any]]:
+        """(path, part) of the parts of a model that do something themselves, in order of definition.
+
+        An object that is no model is its own only part, with an empty path.
+        """
+        ...
+
+    def changed(self, value: Any, setting: str, to: Any) -> Any:
+        """A copy of the object with one setting at another common value, or None: what the tests plant."""
         ...
 
 

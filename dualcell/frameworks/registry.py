@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.errors import FrameworkError, did_you_mean
 
 if TYPE_CHECKING:
-    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter
+    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter, LayerReader
 
 # library module -> our adapter; the first that owns a value answers for it
 ADAPTERS = {
@@ -32,6 +32,13 @@ ADAPTERS = {
     "jax": "dualcell.frameworks.jax",
     "keras": "dualcell.frameworks.keras",
     "pandas": "dualcell.frameworks.pandas",
+}
+
+# library module -> our reader of its layers, optimizers and losses
+LAYER_READERS = {
+    "torch": "dualcell.frameworks.torch_settings",
+    "keras": "dualcell.frameworks.keras_settings",
+    "tf_keras": "dualcell.frameworks.keras_settings",
 }
 
 # what a header may say -> the library it means
@@ -96,6 +103,17 @@ def is_symbolic(value: Any) -> bool:
     """Whether `value` stands for a tensor in a graph that has not run yet."""
     adapter = array_adapter(value)
     return adapter is not None and bool(getattr(adapter, "symbolic", lambda _: False)(value))
+
+
+def layer_reader(value: Any) -> LayerReader | None:
+    """The reader of a layer, optimizer or loss of a loaded library, or None if `value` is none."""
+    libraries = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    for name in LAYER_READERS:
+        if name in libraries and sys.modules.get(name) is not None:
+            reader: LayerReader = importlib.import_module(LAYER_READERS[name]).layers
+            if reader.owns(value):
+                return reader
+    return None
 
 
 def block_adapter(framework: str) -> BlockAdapter:
