@@ -57,6 +57,19 @@ class Move(Step):
 
 
 @dataclass(frozen=True)
+class RowStep(Step):
+    """A step on the left that fits nothing to the data, and takes each row along some axes by itself.
+
+    Attributes:
+        axes: the axes that make a row.
+        ends: what becomes of them: `kept`, of length `one`, or `gone`.
+    """
+
+    axes: tuple[int, ...] = ()
+    ends: Literal["kept", "one", "gone"] = "kept"
+
+
+@dataclass(frozen=True)
 class Finding:
     """One explanation of a failing pair.
 
@@ -142,9 +155,12 @@ class WholeCause(Cause):
         steps: left and right tensor (float64; the first part along axis 0 if they are
             large) and facts -> the steps that may explain them. A step of such a cause
             may change the shape.
+        blind: the left shape -> steps that may come before another step, which hides from
+            `steps` what they do.
     """
 
     steps: Callable[[Array, Array, Mapping[str, Any]], Iterable[Step]] = field(default=lambda left, right, facts: ())
+    blind: Callable[[tuple[int, ...]], Iterable[RowStep]] = field(default=lambda shape: ())
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ AS_PAIRS = WholeCause(
     about="`torch.view_as_real`, `torch.stft` of old with `return_complex=False`, weights of complex layers that are "
     "kept as pairs of floats.",
     entries=(),
-    plant=lambda array, random: np.stack([array.real, array.imag], -1) if array.dtype.kind == "c" else None,
+    plant=lambda array, random: np.stack([np.real(array), np.imag(array)], -1) if array.dtype.kind == "c" else None,
     steps=_pairs,
     expose="complex numbers",
     complex=True,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dualcell.cause import Array, Step, WholeCause
+from dualcell.cause import Array, RowStep, Step, WholeCause
 from dualcell.sampling import explains, mean_square, rows, some_axes
 
 Facts = Mapping[str, Any]
@@ -75,6 +75,7 @@ _REDUCTIONS: dict[str, tuple[Callable[[Array, Axes], Array], str]] = {
     "min": (lambda values, axes: values.min(axes), "min({0}, axis={1})"),
     "product": (lambda values, axes: values.prod(axes), "prod({0}, axis={1})"),
     "L2 norm": (lambda values, axes: np.sqrt(np.square(values).sum(axes)), "norm({0}, axis={1})"),
+    "sum of squares": (lambda values, axes: np.square(values).sum(axes), "sum({0} ** 2, axis={1})"),
     "deviation": (lambda values, axes: values.std(axes), "std({0}, axis={1})"),
     "variance": (lambda values, axes: values.var(axes), "var({0}, axis={1})"),
     "deviation (n - 1)": (lambda values, axes: values.std(axes, ddof=1), "std({0}, axis={1}, ddof=1)"),
@@ -82,6 +83,25 @@ _REDUCTIONS: dict[str, tuple[Callable[[Array, Axes], Array], str]] = {
     "median": (lambda values, axes: np.median(values, axes), "median({0}, axis={1})"),
     "logsumexp": (_log_sum_exp, "logsumexp({0}, axis={1})"),
 }
+
+
+# those that no factor and no function of one number makes of another of them
+_APART = ("mean", "max", "min", "L2 norm", "variance", "logsumexp")
+
+
+def _blind(shape: Shape) -> Iterator[RowStep]:
+    """Every reduction, for a step after it."""
+    for axes in some_axes(len(shape), 2):
+        for name in _APART if math.prod(shape[axis] for axis in axes) > 2 else ():
+            function, text = _REDUCTIONS[name]
+            line = text.replace("{1}", _written(axes)).replace("{0}", "{left}")
+            words, other = f"{name} over {_said(axes)}", f"{{right}} without {name}"
+            yield RowStep("reduction", f"{words} of the left",
+                          lambda values, function=function, axes=axes: function(values, axes),
+                          line, other, axes=axes, ends="gone")  # fmt: skip
+            yield RowStep("reduction", f"{words} of the left",
+                          lambda values, function=function, axes=axes: np.expand_dims(function(values, axes), axes),
+                          line.replace(")", ", keepdims=True)"), other, axes=axes, ends="one")  # fmt: skip
 
 
 _LINEAR = ("mean", "sum")  # those that mean the same of complex numbers
@@ -124,6 +144,7 @@ REDUCTION = WholeCause(
     entries=("bce-reduction-axis", "mha-returned-weights", "global-pool-keepdims", "sum-metrics", "std-unbiased"),
     plant=_plant_reduction,
     steps=_reductions,
+    blind=_blind,
     complex=True,
 )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from dualcell.cause import Array, Step, WholeCause
+from dualcell.cause import Array, RowStep, Step, WholeCause
 from dualcell.sampling import explains, linear_in_rows, rows, some_axes
 
 Facts = Mapping[str, Any]
@@ -38,6 +38,28 @@ def _sampled(left: Array, right: Array, most: int | None = None) -> Iterator[tup
     for axes in some_axes(left.ndim, most):
         if math.prod(left.shape[axis] for axis in axes) > 1:
             yield axes, {"left": rows(left, axes), "right": rows(right, axes)}
+
+
+_Blind = Callable[[tuple[int, ...]], Iterator[RowStep]]
+
+
+def _blind(
+    cause: str, ways: Sequence[tuple[str, Callable[[Array, Axes], Array], str]], most: int = 2, least: int = 2
+) -> _Blind:
+    """What a cause does to the left: (words, function, how to write it), over some axes of at least so many elements.
+
+    Not over all of several axes, nor is one row normalised: that is one scale and one offset.
+    """
+
+    def steps(shape: tuple[int, ...]) -> Iterator[RowStep]:
+        for axes in some_axes(len(shape), min(most, len(shape) - (most > 1))):
+            if math.prod(shape[axis] for axis in axes) >= least:
+                for words, function, text in ways:
+                    said, line = f"{words} over {_said(axes)} of the left", text.format("{left}", _written(axes))
+                    yield RowStep(cause, said, lambda values, function=function, axes=axes: function(values, axes),
+                                  line, f"{{right}} without {words}", axes=axes)  # fmt: skip
+
+    return steps
 
 
 def _random_axis(array: Array, random: np.random.Generator, least: int = 2) -> int | None:
@@ -113,6 +135,7 @@ SOFTMAX = WholeCause(
     entries=("logits-vs-probabilities", "ce-logits-vs-probs", "ce-double-softmax"),
     plant=_plant_softmax(_softmax),
     steps=_softmax_steps("softmax"),
+    blind=_blind("softmax", [("softmax", _softmax, "softmax({0}, {1})")], most=1),
 )
 
 LOG_SOFTMAX = WholeCause(
@@ -123,6 +146,7 @@ LOG_SOFTMAX = WholeCause(
     entries=("log-softmax-vs-softmax", "nll-needs-log-probs"),
     plant=_plant_softmax(_log_softmax),
     steps=_softmax_steps("log_softmax"),
+    blind=_blind("log-softmax", [("log_softmax", _log_softmax, "log_softmax({0}, {1})")], most=1),
 )
 
 
@@ -409,6 +433,10 @@ def _best(ways: list[_Normaliser], given: Array, wanted: Array, closeness: float
     return next(found[at][0] for rest, at in fitting if rest <= 1.05 * least + 1e-14 * np.square(wanted).sum())
 
 
+def _written_out(ways: list[_Normaliser]) -> list[tuple[str, Callable[[Array, Axes], Array], str]]:
+    return [(way.words, way.apply, way.text) for way in ways]
+
+
 def _plant_normalised(ways: list[_Normaliser]) -> Callable[[Array, np.random.Generator], Array | None]:
     def plant(array: Array, random: np.random.Generator) -> Array | None:
         axis = _random_axis(array, random, 4)
@@ -427,6 +455,7 @@ NORMALISED = WholeCause(
     entries=("l2-normalise-epsilon", "ce-unnormalised-probs"),
     plant=_plant_normalised(_ROWS[:1]),
     steps=_normalising("normalised-rows", _ROWS),
+    blind=_blind("normalised-rows", _written_out(_ROWS[:2])),
 )
 
 STANDARDISED = WholeCause(
@@ -438,6 +467,7 @@ STANDARDISED = WholeCause(
     entries=("bn-mode-default", "mode-default", "bn-trainable-false", "norm-axis-default", "ln-axes"),
     plant=_plant_normalised([_standard(1e-3, 0), _standard(1e-5, 0)]),
     steps=_normalising("standardised", _STANDARD),
+    blind=_blind("standardised", _written_out([_standard(epsilon, 0) for epsilon in (1e-5, 1e-3)]), 3, 4),
 )
 
 CENTRED = WholeCause(
@@ -448,6 +478,7 @@ CENTRED = WholeCause(
     entries=("norm-axis-default",),
     plant=_plant_normalised(_CENTRED),
     steps=_normalising("centred-rows", _CENTRED),
+    blind=_blind("centred-rows", _written_out(_CENTRED), least=3),
 )
 
 
@@ -491,6 +522,7 @@ CUMULATIVE = WholeCause(
     entries=(),
     plant=_plant_cumulative,
     steps=_cumulative,
+    blind=_blind("cumulative", [("cumsum", lambda values, axes: np.cumsum(values, axes[0]), "cumsum({0}, {1})")], 1, 3),
 )
 
 CAUSES = (SOFTMAX, LOG_SOFTMAX, TEMPERATURE, SOFTMAX_AXIS, NORMALISED, STANDARDISED, CENTRED, CUMULATIVE)

@@ -39,4 +39,8 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("axes-permuted", "channel-offset", "Conv2D output"),  # NHWC, and a bias
     ("axes-permuted", "standardised", "Conv2D output"),  # NHWC, and a normalisation
     ("softmax", "scale", "Dense output"),
+    ("softmax", "flatten-order", "normal (6, 8, 10) float64"),
+    ("log-softmax", "sign", "nn.Linear output"),  # the negative log-likelihood
+    ("standardised", "function", "nn.Conv2d output"),  # a normalisation, and an activation
+    ("normalised-rows", "axis-reversed", "nn.LSTM output"),
 )
