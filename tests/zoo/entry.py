@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 from zlib import crc32
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
@@ -33,7 +29,6 @@ class Entry:
         to_torch: turns `input()` into what the module takes.
         to_keras: turns the module's output into the layout of the Keras model's.
         unused: paths of Keras weights that PyTorch has no place for.
-        frozen: names in the module's `state_dict` that nothing is copied to; BatchNorm's counters need not be named.
         gain: of random kernels, so that the signal of the first layers neither dies nor explodes on its way.
     """
 
@@ -45,7 +40,6 @@ class Entry:
     to_torch: Callable[[Array], torch.Tensor]
     to_keras: Callable[[Array], Array]
     unused: frozenset[str] = frozenset()
-    frozen: frozenset[str] = frozenset()
     gain: float = 1
 
 

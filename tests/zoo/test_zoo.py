@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -27,6 +28,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 TOLERANCE = 1e-5  # of the largest output
 
 every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+with_batch_norm = pytest.mark.parametrize(
+    "entry",
+    [entry for entry in ENTRIES if any("running_mean" in copy.target for copy in entry.copies)],
+    ids=lambda entry: entry.name,
+)
 
 
 @dataclass(frozen=True)
@@ -36,19 +42,49 @@ class Truth:
     output: Array
     paths: frozenset[str]
     state: dict[str, Array]  # what the module must hold
+    momenta: tuple[float, ...]  # of BatchNorm, as PyTorch counts them
 
 
 @cache
 def truth(entry: Entry) -> Truth:
     model = filled(entry)
     weights = weights_of(model)
-    return Truth(keras_forward(entry, model), frozenset(weights), moved(entry.copies, weights))
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    return Truth(
+        keras_forward(entry, model),
+        frozenset(weights),
+        moved(entry.copies, weights),
+        tuple(sorted(round(1 - norm.momentum, 6) for norm in norms)),
+    )
+
+
+@cache
+def module_of(entry: Entry) -> torch.nn.Module:
+    return entry.torch()
 
 
 def holding(entry: Entry, state: dict[str, Array]) -> torch.nn.Module:
-    module = entry.torch()
+    """The entry's module; there is one, and every test fills it anew."""
+    module = module_of(entry)
     load(module, state)
-    return module
+    return module.eval()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """The layers are small: two threads wait for each other more than they compute, most of all on busy machines."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _room():
+    """The weights of all models take 1 GB, which other tests need not carry."""
+    yield
+    truth.cache_clear()
+    module_of.cache_clear()
 
 
 def error(entry: Entry, module: torch.nn.Module) -> float:
@@ -67,16 +103,17 @@ def test_both_compute_the_same_once_copied(entry):
 @every_entry
 def test_every_weight_has_its_place(entry):
     copied = [copy.target for copy in entry.copies]
-    places = {name for name in entry.torch().state_dict() if not name.endswith("num_batches_tracked")}
+    places = {name for name in module_of(entry).state_dict() if not name.endswith("num_batches_tracked")}
     assert len(copied) == len(set(copied))
-    assert set(copied) | entry.frozen == places
+    assert set(copied) == places
     assert {path for copy in entry.copies for path in copy.sources} | entry.unused == truth(entry).paths
 
 
 @every_entry
 def test_every_weight_matters(entry):
     """One that did not reach the output could hold anything."""
-    module = holding(entry, truth(entry).state).eval()
+    module = holding(entry, truth(entry).state)
+    module.zero_grad()
     output = module(entry.to_torch(entry.input()))
     random = torch.randn(output.shape, generator=torch.Generator().manual_seed(5))
     (output * random).sum().backward()
@@ -114,16 +151,12 @@ def test_a_weight_that_is_turned_around_shows(entry):
 
 
 @pytest.mark.parametrize("statistic", ["running_mean", "running_var"])
-@pytest.mark.parametrize(
-    "entry",
-    [entry for entry in ENTRIES if any("running_mean" in copy.target for copy in entry.copies)],
-    ids=lambda entry: entry.name,
-)
+@with_batch_norm
 def test_a_statistic_that_is_forgotten_shows(entry, statistic):
     state = truth(entry).state
     last = [name for name in state if name.endswith(statistic)][-1]
-    remembered = {name: array for name, array in state.items() if name != last}
-    assert error(entry, holding(entry, remembered)) > 100 * TOLERANCE
+    fresh = np.full_like(state[last], statistic == "running_var")
+    assert error(entry, holding(entry, {**state, last: fresh})) > 100 * TOLERANCE
 
 
 # a move that gives the right shape and the wrong order: (entry, its move, the wrong one)
@@ -165,6 +198,15 @@ def test_every_move_has_a_wrong_one_beside_it():
     moves = {copy.kind for entry in ENTRIES for copy in entry.copies}
     only_one_order = {"as_it_is", "flat", "pointwise_kernel", "linear_from_conv", "one_row"}
     assert moves - only_one_order == {right.__name__ for _, right, _ in WRONG_MOVES}
+
+
+@with_batch_norm
+def test_statistics_are_learned_at_one_pace(entry):
+    """No forward in inference mode tells: PyTorch's momentum is 1 minus Keras'."""
+    norms = [
+        module for module in module_of(entry).modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+    ]
+    assert tuple(sorted(norm.momentum for norm in norms)) == truth(entry).momenta
 
 
 def test_a_weight_that_no_line_copies_is_found():
