@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, RowStep, Step, WholeCause
-from dualcell.sampling import information, mean_square, places, take, wide
+from dualcell.sampling import floating, information, mean_square, places, take, wide
 from dualcell.search import (
     BITS,
     FEW,
@@ -112,7 +112,7 @@ def _then_moved(steps: list[RowStep], left: Array, right: Array, facts: Facts) -
         if time.thread_time() > deadline:
             return
         if wanted.may_be(step, here, facts["closeness"]):
-            changed = step.apply(left.astype(np.result_type(left.dtype, np.float32), copy=False))
+            changed = step.apply(floating(left))
             for one, after in only_moved(changed, right, {**facts, "shape": changed.shape}):
                 yield Explanation((step, *one.steps)), after
 

@@ -31,6 +31,11 @@ def wide(array: Array) -> Array:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
+def floating(array: Array) -> Array:
+    """Floats or complex numbers of 32 bits at least; the array itself if it holds such."""
+    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+
+
 def mean_square(values: Array) -> float:
     """The mean of |values| squared."""
     if values.dtype.kind == "c":
@@ -93,17 +98,17 @@ def rows(array: Array, axes: Sequence[int], count: int = 32) -> Array:
         count: rows to take; fewer, if they are long, but two.
 
     Returns:
-        A copy, one row each: (rows, elements of a row).
+        A wide copy, one row each: (rows, elements of a row).
     """
     kept = [axis for axis in range(array.ndim) if axis not in axes]
     shape = [array.shape[axis] for axis in kept]
     if not kept:
-        return array.reshape(1, -1)
+        return wide(array.reshape(1, -1))
     length = math.prod(array.shape[axis] for axis in axes)
     count = min(count, max(2, _MOST_IN_ROWS // max(1, length)))
     index = places(math.prod(shape), count, np.random.default_rng(0))
     picked = array.transpose(*kept, *axes)[np.unravel_index(index, shape)]
-    return picked.reshape(len(index), -1)
+    return wide(picked.reshape(len(index), -1))
 
 
 _MOST_IN_ROWS = 1 << 14

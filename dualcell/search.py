@@ -12,7 +12,7 @@ import numpy as np
 
 from dualcell.catalogue import CAUSES
 from dualcell.cause import Array, Cause, Move, MoveCause, RelationCause, Step, WholeCause
-from dualcell.sampling import fits, information, mean_square, places, take, wide
+from dualcell.sampling import fits, floating, information, mean_square, places, take, wide
 
 _ELEMENTWISE = {cause.name for cause in CAUSES if isinstance(cause, RelationCause)}
 _OF_AXES = {"axes-permuted", "reshaped"}  # other moves may come after these
@@ -227,7 +227,7 @@ def _in_phase(few: Array, wanted: Array) -> bool:
 
 def whole(left: Array, right: Array, facts: Mapping[str, Any]) -> Found:
     """Steps on whole tensors, alone; failing that, with a move or relation after them."""
-    left, right = (wide(part) for part in first_part(left, right))
+    left, right = (wide(part) if part.size <= 4 * WHOLE else floating(part) for part in first_part(left, right))
     with np.errstate(all="ignore"):
         steps = [step for cause in causes_of(WholeCause, facts) for step in cause.steps(left, right, facts)]
         found = [(step, residual(left, right, (step,), facts["closeness"])) for step in steps]
