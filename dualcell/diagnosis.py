@@ -6,7 +6,8 @@ place of the difference. Nothing that all elements do not bear out is named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from dualcell.rows_first import rows_first, seen_from_the_right
 from dualcell.search import (
     WHOLE,
     Explanation,
+    Found,
     causes_of,
     first_part,
     largest_gap,
@@ -69,8 +71,9 @@ def diagnose(
     facts = {
         "shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names,
         "complex": "c" in left.dtype.kind + right.dtype.kind,
+        "finite": _all_finite(left) and _all_finite(right),
     }  # fmt: skip
-    if not (_all_finite(left) and _all_finite(right)):
+    if not facts["finite"]:
         return _not_finite(left, right, facts)
     if left.shape == right.shape and _is_near(left, right, closeness):
         return _placed("near", left, right, facts) or _placed("last", left, right, facts)
@@ -83,19 +86,32 @@ def _is_near(left: Array, right: Array, closeness: float) -> bool:
     return all(residual(*part, (), closeness) is not None for part in parts[left.size <= WHOLE :])
 
 
-def _explained(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+_Way = Callable[[Array, Array, Mapping[str, Any]], Found]
+_WAYS: tuple[_Way, ...] = (moved_or_related, whole, moved_and_whole, rows_first, seen_from_the_right)
+
+
+def _explained(
+    left: Array, right: Array, facts: Mapping[str, Any], ways: tuple[_Way, ...] = _WAYS
+) -> tuple[Finding, ...]:
     """The simplest steps that turn one side into the other."""
-    ways = (moved_or_related, whole, moved_and_whole, rows_first, seen_from_the_right)
     confirmed = next((found for way in ways if (found := list(way(left, right, facts)))), [])
     if confirmed and min(one.cost[1] for one, _ in confirmed) > MANY_FITTED:
         confirmed = list(rows_first(left, right, facts)) or list(seen_from_the_right(left, right, facts)) or confirmed
     least = min((one.cost for one, _ in confirmed), default=None)
     best = [(one, after) for one, after in confirmed if one.cost == least]
-    before = largest_gap(left, right) if left.shape == right.shape else np.nan
+    before = _before(left, right)
     return tuple(
         _finding(one, before, after, facts["names"], [other for other, _ in best if other is not one])
         for one, after in best
     )
+
+
+def _before(left: Array, right: Array) -> tuple[float, str]:
+    """The largest |left - right|, and that in words."""
+    if left.shape != right.shape:
+        return math.nan, "shapes differ"
+    gap = largest_gap(left, right)
+    return gap, f"max abs {gap:.3g}" if np.isfinite(gap) else "NaN or infinity"
 
 
 def _beyond_float64(array: Array) -> bool:
@@ -117,7 +133,11 @@ def _all_finite(array: Array) -> bool:
 
 
 def _not_finite(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Where NaN and infinity stand; and why the elements that are finite on both sides differ."""
+    """What explains all elements, NaN and infinity included; else where those stand, and why the others differ."""
+    if _count_not_finite(left) == _count_not_finite(right):
+        steps = _explained(left, right, facts, (moved_or_related, seen_from_the_right))
+        if steps:
+            return steps
     if left.shape != right.shape:
         return ()
     found = _placed("not finite", left, right, facts)
@@ -126,7 +146,11 @@ def _not_finite(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Fi
     rest = left[both], right[both]
     if rest[0].size < LEAST or residual(*rest, (), facts["closeness"]) is not None:
         return found
-    return found + _explained(*rest, {**facts, "shape": rest[0].shape})
+    return found + _explained(*rest, {**facts, "shape": rest[0].shape, "finite": True})
+
+
+def _count_not_finite(array: Array) -> int:
+    return 0 if array.dtype.kind in "biu" else int(array.size - np.count_nonzero(np.isfinite(array)))
 
 
 def _placed(
@@ -151,11 +175,10 @@ def _named(found: Finding, names: tuple[str, str]) -> Finding:
 
 
 def _finding(
-    one: Explanation, before: float, after: float, names: tuple[str, str], others: list[Explanation]
+    one: Explanation, before: tuple[float, str], after: float, names: tuple[str, str], others: list[Explanation]
 ) -> Finding:
     steps = one.steps
     words = ", then ".join(step.words for step in steps)
-    was = f"max abs {before:.3g}" if np.isfinite(before) else "shapes differ"
     fixes = [_fix(one, side, names) for side in ("left", "right")]
     hints = [step.hint for step in steps if step.hint]
     if others:
@@ -164,11 +187,11 @@ def _finding(
     return Finding(
         causes=tuple(step.cause for step in steps),
         sentence=f"{_titles(steps)}: {words}",
-        evidence=f"{was} → {after:.2g} after {words}",
+        evidence=f"{before[1]} → {after:.2g} after {words}",
         left_fix=fixes[0],
         right_fix=fixes[1],
         hint="; ".join(hints),
-        before=before,
+        before=before[0],
         after=after,
     )
 

@@ -44,7 +44,7 @@ _FAR = 0.3  # by which the quantiles of numbers moved elsewhere may differ, rela
 
 def rows_first(left: Array, right: Array, facts: Facts) -> Found:
     """A step on rows of the left, then a rule for each element, or a move."""
-    if facts["complex"]:
+    if facts["complex"] or not facts["finite"]:
         return
     left, right, cut = *first_part(left, right), left.size > WHOLE
     if max(left.size, right.size) > 4 * WHOLE or information(_some(right)) < 3 * BITS:
@@ -171,8 +171,8 @@ def _some_rows(
 def seen_from_the_right(left: Array, right: Array, facts: Facts) -> Found:
     """What turns the right into the left: axes merged there, or a step on its rows that hides behind another."""
     turned = {**facts, "shape": right.shape, "right_shape": left.shape, "dtypes": facts["dtypes"][::-1]}
-    moved = (moved_or_related, moved_and_whole) if left.shape != right.shape else ()
-    for way in (*moved, rows_first):
+    moved = (moved_or_related, moved_and_whole, rows_first) if left.shape != right.shape else (rows_first,)
+    for way in moved if facts["finite"] else moved[:1]:
         found = list(way(right, left, turned))
         if found:
             yield from ((Explanation(tuple(map(_turned, one.steps)), mirrored=True), after) for one, after in found)

@@ -64,7 +64,7 @@ def fits(found: Array, wanted: Array, closeness: float) -> bool:
 
 def information(values: Array) -> float:
     """Bits that it takes to agree with some numbers by chance: many for different ones, few for zeros and ones."""
-    top = np.abs(values).max()
+    top = np.abs(values).max(initial=0.0)
     if not 0 < top < np.inf:
         return 0.0
     _, counts = np.unique(np.round(1000 * (values / top)), return_counts=True)

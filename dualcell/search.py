@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def moved_or_related(left: Array, right: Array, facts: Mapping[str, Any]) -> Fou
     deadline = time.thread_time() + SECONDS
     ways = (_one_step, _moved_and_related, _moved_twice)
     for steps, way in zip((1, 2, 2), ways, strict=True):
-        if information(samples.wanted[1]) < BITS * (steps + 1):
+        if information(samples.finite(samples.wanted[1])) < BITS * (steps + 1):
             return
         with np.errstate(all="ignore"):
             candidates = sorted(way(samples, deadline), key=lambda one: one.cost)
@@ -69,7 +70,7 @@ def moved_or_related(left: Array, right: Array, facts: Mapping[str, Any]) -> Fou
         for one in candidates:
             if cheapest is not None and one.cost > cheapest:
                 return
-            after = residual(left, right, one.steps, facts["closeness"])
+            after = residual(left, right, one.steps, facts["closeness"], finite=facts["finite"])
             if after is not None:
                 cheapest = one.cost
                 yield one, after
@@ -114,19 +115,39 @@ class Samples:
         """Those elements."""
         return wide(take(self.left, self.source(moves, which)))
 
+    def pair(self, moves: Sequence[Move], which: int) -> _Sample | None:
+        """Those elements and the right one's, where they are finite; None if that is not so in the same places."""
+        found, wanted = self.moved(moves, which), self.wanted[which]
+        if self.facts["finite"]:
+            return found, wanted
+        finite = np.isfinite(found)
+        if not (finite == np.isfinite(wanted)).all() or not (np.isnan(found) == np.isnan(wanted)).all():
+            return None
+        return (found[finite], wanted[finite]) if np.count_nonzero(finite) >= _LEAST_FINITE else None
+
+    def finite(self, values: Array) -> Array:
+        """The finite ones."""
+        return values if self.facts["finite"] else values[np.isfinite(values)]
+
+    def in_step(self, moves: Sequence[Move]) -> bool:
+        """Whether the few elements rise or fall as the right one's do."""
+        pair = self.pair(moves, 0)
+        return pair is not None and in_step(*pair, self.facts["closeness"])
+
     def fit(self, moves: Sequence[Move]) -> bool:
         """Whether the moves alone explain both samples."""
-        closeness = self.facts["closeness"]
-        return in_step(self.moved(moves, 0), self.wanted[0], closeness) and fits(
-            self.moved(moves, 1), self.wanted[1], closeness
-        )
+        pair = self.pair(moves, 1) if self.in_step(moves) else None
+        return pair is not None and fits(*pair, self.facts["closeness"])
+
+
+_LEAST_FINITE = 6  # of the few elements
 
 
 def samples_of(left: Array, right: Array, facts: Mapping[str, Any]) -> Samples:
     """The elements that steps are tried on, of those that differ as many as of the others."""
     random = np.random.default_rng(0)
     few, many = (places(right.size, count, random) for count in (FEW, MANY))
-    if left.shape == right.shape:
+    if left.shape == right.shape and facts["finite"]:
         few, many = (_with_different(left, right, index, facts["closeness"]) for index in (few, many))
     wanted = [wide(take(right, index)) for index in (few, many)]
     return Samples(left, right.shape, (few, many), (wanted[0], wanted[1]), facts)
@@ -176,7 +197,7 @@ def _moved_and_related(samples: Samples, deadline: float) -> Iterator[Explanatio
         if time.thread_time() > deadline:
             return
         forced = move.cause in _OF_AXES and samples.left.shape != samples.right_shape
-        if forced or in_step(samples.moved((move,), 0), samples.wanted[0], samples.facts["closeness"]):
+        if forced or samples.in_step((move,)):
             yield from _related((move,), samples)
 
 
@@ -192,9 +213,10 @@ def _moved_twice(samples: Samples, deadline: float) -> Iterator[Explanation]:
 
 
 def _related(moves: tuple[Move, ...], samples: Samples) -> Iterator[Explanation]:
-    given = samples.moved(moves, 0), samples.moved(moves, 1)
-    for step in relations(given, samples.wanted, samples.facts):
-        yield Explanation((*moves, step))
+    few, many = samples.pair(moves, 0), samples.pair(moves, 1)
+    if few is not None and many is not None:
+        for step in relations((few[0], many[0]), (few[1], many[1]), samples.facts):
+            yield Explanation((*moves, step))
 
 
 def relations(given: _Sample, wanted: _Sample, facts: Mapping[str, Any]) -> Iterator[Step]:
@@ -266,8 +288,13 @@ def first_part(left: Array, right: Array) -> tuple[Array, Array]:
 # --- confirmation ---
 
 
-def residual(left: Array, right: Array, steps: Sequence[Step], closeness: float) -> float | None:
-    """The largest |left - right| after the steps; None if they do not explain all elements."""
+def residual(
+    left: Array, right: Array, steps: Sequence[Step], closeness: float, *, finite: bool = True
+) -> float | None:
+    """The largest |left - right| after the steps; None if they do not explain all elements.
+
+    Where not all is `finite`, NaN and infinity must be the same on both sides.
+    """
     elementwise = [step for step in steps if step.cause in _ELEMENTWISE]
     for step in steps:
         if step not in elementwise:
@@ -282,12 +309,26 @@ def residual(left: Array, right: Array, steps: Sequence[Step], closeness: float)
             sides = {"left": wide(one), "right": wide(other)}
             for step in elementwise:
                 sides[step.on] = _applied(step, sides)
+            if not finite and not _same_but_finite(sides):
+                return None
             gap = np.abs(sides["left"] - sides["right"])
             top, square = max(top, float(gap.max())), square + float(np.sum(np.square(gap)))
             size += mean_square(sides["right"]) * sides["right"].size
     if not 0 < size < np.inf:  # the squares do not fit into a float64
         return top if top == 0 else None
     return top if square <= closeness**2 * size else None
+
+
+def _same_but_finite(sides: dict[str, Array]) -> bool:
+    """Whether all that is not finite on a side is the same on both; zeros are put in its place."""
+    odd = np.flatnonzero(~(np.isfinite(sides["left"]) & np.isfinite(sides["right"])))
+    if odd.size:
+        left, right = (np.array(sides[side]).reshape(-1) for side in ("left", "right"))
+        if not np.array_equal(left[odd], right[odd], equal_nan=True):
+            return False
+        left[odd] = right[odd] = 0
+        sides.update(left=left, right=right)
+    return True
 
 
 def _applied(step: Step, sides: Mapping[str, Array]) -> Array:
@@ -297,8 +338,14 @@ def _applied(step: Step, sides: Mapping[str, Array]) -> Array:
 
 
 def largest_gap(left: Array, right: Array) -> float:
-    """The largest |left - right|."""
-    return max(float(np.abs(wide(one) - other).max()) for one, other in _parts(left, right))
+    """The largest |left - right| where it is finite; NaN if it is nowhere."""
+    top = math.nan
+    with np.errstate(all="ignore"):
+        for one, other in _parts(left, right):
+            gap = np.abs(wide(one) - other)
+            gap[~np.isfinite(gap)] = math.nan
+            top = np.fmax(top, np.fmax.reduce(gap, None))
+    return float(top)
 
 
 def _parts(left: Array, right: Array) -> Iterator[tuple[Array, Array]]:

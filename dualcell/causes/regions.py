@@ -61,9 +61,10 @@ def _kinds(array: Array) -> Array:
     if array.dtype.kind not in "biu":
         for part in _parts(array):
             values = array[part]
-            finite = np.isfinite(values)
-            if not finite.all():
-                found[part] = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(_is_above(values), 2, 3)))
+            odd = ~np.isfinite(values)
+            if odd.any():
+                few = values[odd]
+                found[part][odd] = np.where(np.isnan(few), 1, np.where(_is_above(few), 2, 3))
     return found
 
 
