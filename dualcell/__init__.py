@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dualcell.result import last_result as last_result
     from dualcell.session import assert_close as assert_close
     from dualcell.session import compare as compare
+    from dualcell.settings_result import SettingsResult as SettingsResult
+    from dualcell.settings_result import compare_settings as compare_settings
     from dualcell.taps import tap as tap
 
 _PUBLIC = {
@@ -33,8 +35,10 @@ _PUBLIC = {
     "FileError": "errors",
     "FrameworkError": "errors",
     "OptionError": "errors",
+    "SettingsResult": "settings_result",
     "assert_close": "session",
     "compare": "session",
+    "compare_settings": "settings_result",
     "dual": "context",
     "last_result": "result",
     "parity_power": "power",
@@ -48,8 +52,10 @@ __all__ = [
     "FileError",
     "FrameworkError",
     "OptionError",
+    "SettingsResult",
     "assert_close",
     "compare",
+    "compare_settings",
     "dual",
     "last_result",
     "parity_power",

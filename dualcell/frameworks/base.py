@@ -99,6 +99,10 @@ class LayerReader(Protocol):
         """Whether `value` is an object of this library that has settings, or parts that have."""
         ...
 
+    def library(self, value: Any) -> str:
+        """The name of the library it is of."""
+        ...
+
     def settings_of(self, value: Any) -> Settings | None:
         """Its settings in common words; None for a kind that there are no words for, models among them."""
         ...

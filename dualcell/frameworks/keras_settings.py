@@ -35,6 +35,10 @@ class KerasLayers:
         """Whether this is an object of Keras that has settings, or parts that have."""
         return any(name in _BASES for name in _names(value))
 
+    def library(self, value: Any) -> str:
+        """`keras` or `tf_keras`."""
+        return _library(value)
+
     def settings_of(self, value: Any) -> Settings | None:
         """The settings of one layer, optimizer, loss or schedule; None for those dualcell has no words for."""
         value = _unwrapped(value)

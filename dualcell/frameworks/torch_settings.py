@@ -36,6 +36,10 @@ class TorchLayers:
         """Whether this is an object of PyTorch that has settings, or parts that have."""
         return isinstance(value, nn.Module | optim.Optimizer | lr_scheduler.LRScheduler)
 
+    def library(self, value: Any) -> str:
+        """Whose it is."""
+        return FRAMEWORK
+
     def settings_of(self, value: Any) -> Settings | None:
         """The settings of one module, optimizer, loss or scheduler; None for those dualcell has no words for."""
         value = _unwrapped(value)

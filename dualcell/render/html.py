@@ -26,11 +26,12 @@ TINTS = {
 
 def render_html(report: Report) -> str:
     """The report as an HTML fragment; the same report always gives the same text."""
-    return str(_template().render(report=report, tints=TINTS)).strip()
+    return str(template("table.html.jinja").render(report=report)).strip()
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of this folder, which escapes what it is given."""
     import jinja2  # deferred: loading the extension must stay fast
 
     environment = jinja2.Environment(
@@ -40,6 +41,6 @@ def _template() -> Any:
     environment.filters |= filters
     folder = files("dualcell") / "render"
     style = (folder / "table.css").read_text(encoding="utf-8")
-    known: dict[str, Any] = {"both": one_or_both, "style": style}
+    known: dict[str, Any] = {"both": one_or_both, "style": style, "tints": TINTS}
     environment.globals |= known
-    return environment.from_string((folder / "table.html.jinja").read_text(encoding="utf-8"))
+    return environment.from_string((folder / name).read_text(encoding="utf-8"))

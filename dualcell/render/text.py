@@ -19,7 +19,7 @@ def render_text(report: Report) -> str:
     lines = [header_line(side) for side in report.sides if header_line(side)]
     lines += [settings_line(report)] if report.settings else []
     if report.rows:
-        lines += ["", *_aligned([headings, *(_cells(row) for row in report.rows)])]
+        lines += ["", *aligned([headings, *(_cells(row) for row in report.rows)], _NUMBERS)]
     reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
     lines += ["", *reasons] if reasons else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
@@ -95,14 +95,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+def aligned(table: list[tuple[str, ...]], numbers: range = range(0)) -> list[str]:
+    """The table as lines, a rule below its headings; columns of `numbers` to the right."""
     table = [tuple(one_line(cell) for cell in cells) for cells in table]
     widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
     rule = tuple("-" * width for width in widths)
     lines = []
     for cells in (table[0], rule, *table[1:]):
         padded = (
-            cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
+            cell.rjust(width) if column in numbers else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )  # fmt: skip
         lines.append("  ".join(padded).rstrip())
