@@ -8,7 +8,7 @@ from typing import Any
 
 from dualcell.errors import OptionError
 from dualcell.frameworks.registry import layer_reader
-from dualcell.settings import Settings, unfused
+from dualcell.settings import Settings, padded, unfused
 
 _EXPECTED = "a layer, optimizer, loss, schedule or model of Keras or PyTorch"
 
@@ -29,10 +29,10 @@ class Matched:
 
 
 def match(left: Any, right: Any, labels: tuple[str, str] = ("left", "right")) -> Matched:
-    """Pair the parts of two objects: the first of a kind with the first of that kind, if both have as many.
+    """Pair the parts of two objects by kind and size, those of one kind and size in order.
 
-    Two single parts are a pair, whatever they are. Otherwise a kind of which the sides
-    have different numbers is left over as a whole: nobody knows which one is missing.
+    Two single parts are a pair, whatever they are. Otherwise parts of which the sides
+    have different numbers are left over: nobody knows which one is missing.
 
     Raises:
         OptionError: one of them has no settings that dualcell reads.
@@ -42,18 +42,51 @@ def match(left: Any, right: Any, labels: tuple[str, str] = ("left", "right")) ->
     one, other = (parts for parts, _ in sides)
     if len(one) == len(other) == 1 and not unread:
         return Matched(((one[0], other[0]),))
-    one, other = ([part for whole in parts for part in unfused(whole)] for parts in (one, other))
-    kinds = dict.fromkeys(part.kind for part in (*one, *other))
+    one, other = (_alone(parts) for parts in (one, other))
     pairs: list[tuple[Settings, Settings]] = []
     leftover: list[str] = []
-    for kind in kinds:
-        ours, theirs = ([part for part in parts if part.kind == kind] for parts in (one, other))
-        if len(ours) == len(theirs):
-            pairs += zip(ours, theirs, strict=True)
-        else:
-            leftover.append(_no_partner(kind, labels, (ours, theirs)))
+    for kind in dict.fromkeys(part.kind for part in (*one, *other)):
+        found, ours, theirs = _paired(*([part for part in parts if part.kind == kind] for parts in (one, other)))
+        pairs += found
+        leftover += [_no_partner(kind, labels, (ours, theirs))] if ours or theirs else []
     order = {id(part): place for place, part in enumerate(one)}
     return Matched(tuple(sorted(pairs, key=lambda pair: order[id(pair[0])])), tuple(leftover), unread)
+
+
+# of these two layers of one kind that belong together have the same
+_SIZES = ("units", "inputs", "filters", "kernel", "groups", "channels", "entries", "size", "heads")
+
+
+def _paired(
+    left: list[Settings], right: list[Settings]
+) -> tuple[list[tuple[Settings, Settings]], list[Settings], list[Settings]]:
+    """Pairs of parts of one kind, and what is left over on each side."""
+    known = [name for name in _SIZES if all(name in part.settings for part in (*left, *right))]
+    pairs: list[tuple[Settings, Settings]] = []
+    for sizes in dict.fromkeys(_sizes(part, known) for part in left):
+        ours, theirs = ([part for part in parts if _sizes(part, known) == sizes] for parts in (left, right))
+        if len(ours) == len(theirs):
+            pairs += zip(ours, theirs, strict=True)
+            left, right = ([part for part in parts if _sizes(part, known) != sizes] for parts in (left, right))
+    if len(left) == len(right):  # their sizes differ, which is the news
+        return [*pairs, *zip(left, right, strict=True)], [], []
+    return pairs, left, right
+
+
+def _sizes(part: Settings, known: list[str]) -> tuple[str, ...]:
+    return tuple(str(part.values[name]) for name in known)
+
+
+def _alone(parts: list[Settings]) -> list[Settings]:
+    """The parts as modules that do one thing each: activations apart, zeros before a convolution in its padding."""
+    found: list[Settings] = []
+    for part in (one for whole in parts for one in unfused(whole)):
+        last = found[-1] if found else None
+        if last is not None and last.kind == "padding" and (merged := padded(last, part)) is not None:
+            found[-1] = merged
+        elif part.values.get("function") != "linear":
+            found.append(part)
+    return found
 
 
 def read_parts(value: Any) -> Iterator[tuple[str, Settings | None, Any]]:
@@ -86,11 +119,12 @@ def _no_partner(kind: str, labels: tuple[str, str], sides: tuple[list[Settings],
         f"{label} has {len(parts)} ({_some(part.name for part in parts)})" if parts else f"{label} has none"
         for label, parts in zip(labels, sides, strict=True)
     ]
-    return f"{kind}: {said[0]}, {said[1]}; none of them were compared"
+    return f"{kind}: {said[0]}, {said[1]}; not compared"
 
 
 def _no_words(label: str, names: list[str]) -> str:
-    return f"{label} has {len(names)} parts whose settings dualcell does not read: {_some(names)}"
+    count = f"{len(names)} part{'s' if len(names) > 1 else ''}"
+    return f"{label} has {count} whose settings dualcell does not read: {_some(names)}"
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.causes.settings import cause_of
-from dualcell.padding import Padding
+from dualcell.padding import Edges, Padding
 
 CLOSE = 1e-6  # relative: Keras keeps learning rates in float32
 
@@ -151,6 +151,21 @@ def unfused(settings: Settings) -> tuple[Settings, ...]:
         if name.startswith("activation ")
     }
     return bare, Settings("activation", f"{settings.name} ({fused.value})", settings.framework, inner)
+
+
+def padded(layer: Settings, convolution: Settings) -> Settings | None:
+    """A convolution with the zeros that a layer before it adds; None if the two are something else."""
+    edges: Edges = layer.values.get("padding", ())
+    inner = convolution.values.get("padding")
+    if layer.values.get("padding mode") != "zeros" or not isinstance(inner, Padding) or inner.edges is None:
+        return None
+    if "convolution" not in convolution.kind or len(edges) != len(inner.edges):
+        return None
+    pairs = zip(edges, inner.edges, strict=True)
+    both = Padding(inner.windows, inner.strides, tuple((one[0] + two[0], one[1] + two[1]) for one, two in pairs))
+    own = convolution.settings["padding"]
+    said = f"{own.said}, after {layer.settings['padding'].said}"
+    return replace(convolution, settings={**convolution.settings, "padding": replace(own, value=both, said=said)})
 
 
 RECURRENT = ("lstm", "gru", "simple rnn")  # their activations lie inside

@@ -12,7 +12,7 @@ def render_settings_text(report: SettingsReport) -> str:
     lines: list[str] = []
     if report.rows:
         lines += aligned([("part", "setting", *report.labels, "cause"), *map(_cells, report.rows)])
-        lines += ["", *(one_line(line) for row in report.rows for line in _fixes(row, report.labels)), ""]
+        lines += ["", *(line for row in report.rows for line in _fixes(row, report.labels)), ""]
     lines += [one_line(f"no partner: {one}") for one in report.leftover]
     lines += [one_line(f"note: {one}") for one in (*report.unread, *report.remarks)]
     return "\n".join([*lines, *([""] if lines and lines[-1] else []), f"dualcell: {report.summary}"])
@@ -31,5 +31,7 @@ def _cells(row: SettingsRow) -> tuple[str, ...]:
 def _fixes(row: SettingsRow, labels: tuple[str, str]) -> list[str]:
     """The line to change on one side or the other."""
     one = row.difference
-    lines = [f"{label}: {fix}" for label, fix in zip(labels, (one.left_fix, one.right_fix), strict=True) if fix]
-    return [f"  {row.part}, {one.setting}: {' or '.join(lines)}"] if lines else []
+    lines = [
+        one_line(f"{label}: {fix}") for label, fix in zip(labels, (one.left_fix, one.right_fix), strict=True) if fix
+    ]
+    return [one_line(f"  {row.part}, {one.setting}:"), "    " + "\n    or ".join(lines)] if lines else []
