@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 from zlib import crc32
@@ -36,7 +36,7 @@ class Entry:
     keras: Callable[[], Any]
     torch: Callable[[], torch.nn.Module]
     input: Callable[[], Array]
-    copies: tuple[Copy, ...]
+    copies: tuple[Copy, ...] = field(repr=False)  # hundreds of lines
     to_torch: Callable[[Array], torch.Tensor]
     to_keras: Callable[[Array], Array]
     unused: frozenset[str] = frozenset()

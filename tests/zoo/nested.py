@@ -63,7 +63,7 @@ def branch(name: str) -> keras.Model:
 @fresh
 def keras_twins() -> keras.Model:
     image = keras.Input((12, 14, 3))
-    both = layers.Concatenate()([branch("left")(image), branch("right")(image[:, ::-1])])
+    both = layers.Concatenate()([branch("left")(image), branch("right")(keras.ops.flip(image, axis=1))])
     return keras.Model(image, layers.Dense(3, name="project")(both))
 
 
