@@ -35,6 +35,7 @@ class DualMagics(Magics):
     allow_dtype = Bool(False, help="let rows pass that differ in dtype only").tag(config=True)
     equal_nan = Bool(False, help="NaN in the same place counts as equal").tag(config=True)
     reference = Enum(("left", "right"), "left", help="the side rtol is relative to").tag(config=True)
+    causes = Bool(True, help="look into why rows fail").tag(config=True)
     strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
     out = Unicode(None, allow_none=True, help="store the result under this name").tag(config=True)
 

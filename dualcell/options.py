@@ -20,7 +20,7 @@ from dualcell.tolerance import Tolerances, tolerances
 MAGIC = "dual"  # `%%dual`, `%dual`
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager")
-COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference")
+COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Options:
         allow_dtype: rows that differ in dtype only count as passed.
         equal_nan: NaN in the same place on both sides counts as equal.
         reference: `left` or `right`, the side rtol is relative to.
+        causes: why rows fail is looked into at once; otherwise when `findings` asks for it.
         strict: a failing comparison fails the cell.
         out: the name that receives the result.
     """
@@ -52,6 +53,7 @@ class Options:
     allow_dtype: bool = False
     equal_nan: bool = False
     reference: str = "left"
+    causes: bool = True
     strict: bool = False
     out: str | None = None
 
@@ -83,6 +85,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "allow_dtype": _SWITCH,
     "equal_nan": _SWITCH,
     "reference": ("'left' or 'right'", _is(str)),
+    "causes": _SWITCH,
     "strict": _SWITCH,
     "out": ("a Python name", _is(str, _NONE)),
 }
@@ -169,6 +172,7 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--allow-dtype", action=switch, help="let rows pass that differ in dtype only")
     parser.add_argument("--equal-nan", action=switch, help="NaN in the same place counts as equal")
     parser.add_argument("--reference", metavar="left|right", help="the side that rtol is relative to")
+    parser.add_argument("--causes", action=switch, help="look into why rows fail (on); --no-causes: only when asked")
     parser.add_argument("--strict", action=switch, help="fail the cell if the comparison fails")
     parser.add_argument("--out", metavar="NAME", help="store the result under this name")
     parser.add_argument("-h", "--help", action="store_true", help="show this text")

@@ -177,6 +177,8 @@ def settings_of(options: Options) -> dict[str, str]:
         said["reference"] = options.reference
     if options.rtol is not None:
         said["tolerance"] = f"atol {options.atol:g} + rtol {options.rtol:g}"
+    if not options.causes:
+        said["causes"] = "not looked for"
     if options.tol:
         said["tol"] = " ".join(options.tol)
     allowed = [name for name in ("allow_dtype", "equal_nan") if getattr(options, name)]

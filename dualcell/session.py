@@ -126,7 +126,7 @@ class Session:
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
         first, second = (block.framework for block in self.cell.blocks)
-        findings = explain_failures(comparisons, (first, second))
+        findings = explain_failures(comparisons, (first, second)) if self.cell.options.causes else None
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         self.result = remember(DualResult(report, comparisons))
 
@@ -257,7 +257,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
             `reference="right"`.
         right: the same structure on the other side; a `.safetensors` file is a dict.
         **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
-            `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`.
+            `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`, `causes`
+            (False: only measure; a row's `findings` still looks into its cause).
 
     Returns:
         A `DualResult`; a bare tensor's row is named `value`. It keeps the tensors
@@ -284,7 +285,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
     sides = SideFacts("left"), SideFacts("right")
-    report = build_report(sides, comparisons, settings, findings=explain_failures(comparisons))
+    findings = explain_failures(comparisons) if checked.causes else None
+    report = build_report(sides, comparisons, settings, findings=findings)
     return DualResult(report, comparisons)
 
 

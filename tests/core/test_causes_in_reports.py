@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dualcell
+from dualcell import diagnosis
 from dualcell.explanations import explain_failures
 from dualcell.render.html import render_html
 
@@ -73,6 +74,27 @@ def test_rows_that_come_too_late_are_explained_when_they_are_asked_for(monkeypat
     assert row.cause == ""
     assert row.findings[0].causes == ("scale",)
     assert row.findings is row.findings  # looked into once
+
+
+def test_causes_that_are_not_wanted_are_not_looked_for(monkeypatch):
+    """Until they are asked for."""
+    asked = []
+    looking = diagnosis.diagnose
+    monkeypatch.setattr(diagnosis, "diagnose", lambda *pair, **how: asked.append(how) or looking(*pair, **how))
+    result = dualcell.compare(X, X * 8, causes=False)
+    with dualcell.dual("numpy: old", "numpy: new", captures=["a"], causes=False) as pair:
+        with pair.left:
+            a = X
+        with pair.right:
+            a = X * 8
+    assert a.shape == X.shape
+    text = repr(result) + render_html(result.report) + repr(pair.result)
+    assert asked == []
+    assert (result["value"].cause, result["value"].figures.findings) == ("", ())
+    assert "causes not looked for" in text
+    assert "no known cause" not in text
+    assert result["value"].findings[0].causes == pair.result["a"].findings[0].causes == ("scale",)
+    assert len(asked) == 2
 
 
 def test_the_two_expressions_of_a_row_are_named_each_on_its_side():

@@ -254,7 +254,7 @@ def test_options_of_a_run_have_no_place_in_compare(name):
     with pytest.raises(dualcell.OptionError) as error:
         dualcell.compare(1, 1, **{name: None})
     assert str(error.value).startswith(f"Unknown option {name!r}.")
-    assert str(error.value).endswith("Accepted here: rtol, atol, tol, allow_dtype, equal_nan, reference.")
+    assert str(error.value).endswith("Accepted here: rtol, atol, tol, allow_dtype, equal_nan, reference, causes.")
 
 
 def test_assert_close_is_silent_or_raises_with_the_table():
@@ -299,6 +299,7 @@ def test_the_summary_of_a_long_table_names_the_failing_rows():
     [
         ({"rtol": 1e-3, "atol": 1e-4}, {"tolerance": "atol 0.0001 + rtol 0.001"}),
         ({"tol": ("y:rtol=0,atol=1",)}, {"tol": "y:rtol=0,atol=1"}),
+        ({"causes": False}, {"causes": "not looked for"}),
         ({"allow_dtype": True, "equal_nan": True}, {"allow-dtype": "yes", "equal-nan": "yes"}),
     ],
 )

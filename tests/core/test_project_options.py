@@ -14,9 +14,12 @@ def write(folder, text):
 
 
 def test_options_with_dashes_or_underscores(tmp_path):
-    write(tmp_path, '[tool.dualcell]\nseed = 0\nallow-dtype = true\nequal_nan = true\ntol = ["h:rtol=0,atol=1"]')
+    write(
+        tmp_path,
+        '[tool.dualcell]\nseed = 0\nallow-dtype = true\ncauses = false\nequal_nan = true\ntol = ["h:rtol=0,atol=1"]',
+    )
     assert project_options(tmp_path) == {
-        "seed": 0, "allow_dtype": True, "equal_nan": True, "tol": ["h:rtol=0,atol=1"],
+        "seed": 0, "allow_dtype": True, "causes": False, "equal_nan": True, "tol": ["h:rtol=0,atol=1"],
     }  # fmt: skip
 
 
