@@ -72,12 +72,14 @@ class Cell:
         captures: the captures as written; empty for automatic.
         options: cell-wide options.
         notes: sentences the reader of the result should see.
+        reads: names that occur in the cell.
     """
 
     blocks: tuple[Block, ...]
     captures: tuple[str, ...]
     options: Options
     notes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,14 @@ class RawCell:
         blocks: every block, in order.
         diff: the text after `%dual diff`; empty if there is no such line.
         near: headers that look like one but name no framework, as (line, word).
+        reads: names that occur in the cell.
     """
 
     opening: str | None
     blocks: tuple[RawBlock, ...]
     diff: str = ""
     near: tuple[tuple[int, str], ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 def is_cell_magic(text: str) -> bool:
@@ -332,7 +336,7 @@ def read_cell(raw: RawCell, defaults: Options) -> Cell:
         for header, label, block in zip(headers, labels, raw.blocks, strict=True)
     )  # fmt: skip
     notes = (_near(line, word) for line, word in raw.near if did_you_mean(word.lower(), spellings()))
-    return Cell(blocks, opening.captures + diff.captures, options, tuple(notes))
+    return Cell(blocks, opening.captures + diff.captures, options, tuple(notes), raw.reads)
 
 
 def _header(block: RawBlock) -> _Header:

@@ -57,6 +57,11 @@ class dual:  # noqa: N801 - used as a function
     def __init__(self, left: str, right: str, captures: Iterable[str] = (), **options: Any) -> None:
         if isinstance(captures, str):
             captures = (captures,)
+        again = [name for name in ("noise", "referee") if options.get(name)]
+        if again:
+            raise OptionError(
+                f"{again[0]} runs the blocks again, which `with` cannot do; write them in a %%dual cell of a notebook."
+            )
         self._headers = (left, right)
         self._captures = tuple(captures)
         self._options = options_from(options, accepted=tuple(n for n in Options.__dataclass_fields__ if n != "out"))

@@ -35,8 +35,8 @@ def pack(raw: RawCell) -> tuple[Any, ...]:
 
 def unpack(spec: tuple[Any, ...]) -> RawCell:
     """The inverse of `pack`."""
-    opening, blocks, diff, near = spec
-    return RawCell(opening, tuple(RawBlock(*block) for block in blocks), diff, near)
+    opening, blocks, diff, near, reads = spec
+    return RawCell(opening, tuple(RawBlock(*block) for block in blocks), diff, near, reads)
 
 
 def weave(module: ast.Module, source: str) -> ast.Module:
@@ -79,7 +79,12 @@ class _Run:
         opening = self._text_of(OPEN)
         diff = self._text_of(DIFF)
         blocks = tuple(read_block(header, line, statements) for header, line, statements in self._blocks())
-        return RawCell(opening, blocks, diff or "", near_headers(source))
+        return RawCell(opening, blocks, diff or "", near_headers(source), self._reads())
+
+    def _reads(self) -> tuple[str, ...]:
+        code = (statement for statement in self.statements if fence_text(statement) is None)
+        nodes = (node for statement in code for node in ast.walk(statement))
+        return tuple(dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name)))
 
     def _text_of(self, verb: str) -> str | None:
         for statement in self.statements:
@@ -115,12 +120,17 @@ class _Run:
             elif text is None or fence_verb(text) not in (OPEN, DIFF):
                 shown = index >= 0 and ends_block and isinstance(statement, ast.Expr)
                 body.append(_shown(statement, source) if shown else statement)
-        body.append(_statement(self.statements[-1], "leave"))
         return [*before, self._guarded(body, spec), self._refusal(), self._result(spec, last=last)]
 
     def _guarded(self, body: list[ast.stmt], spec: tuple[Any, ...]) -> ast.stmt:
-        """A `with`, as after `try` and `raise` IPython 9 quotes the line of the `raise`."""
+        """A `with`, as after `try` and `raise` IPython 9 quotes the line of the `raise`.
+
+        In it a `while`, as the cell may be run again; not around a stray `break`, which
+        would leave it in silence: without one it is the error it is anywhere.
+        """
         anchor = self.statements[0]
+        if not _breaks(body):
+            body = [ast.copy_location(ast.While(_call(anchor, "again"), body, []), anchor)]
         return ast.copy_location(ast.With([ast.withitem(_call(anchor, "running", spec))], body), anchor)
 
     def _refusal(self) -> ast.stmt:
@@ -162,6 +172,19 @@ def _runs(body: Sequence[ast.stmt]) -> list[_Run]:
     if start is not None:
         runs.append(_Run(body[start:], start, len(body), True))
     return runs
+
+
+def _breaks(statements: Sequence[ast.stmt]) -> bool:
+    """Whether a `break` or `continue` among the statements belongs to no loop of theirs."""
+    return any(
+        isinstance(node, ast.Break | ast.Continue)
+        or (isinstance(node, ast.For | ast.AsyncFor | ast.While) and _breaks(node.orelse))
+        or (not isinstance(node, _OWN_LOOPS) and _breaks([*ast.iter_child_nodes(node)]))  # pyright: ignore
+        for node in statements
+    )
+
+
+_OWN_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)
 
 
 def _shown(statement: ast.stmt, source: str) -> ast.stmt:

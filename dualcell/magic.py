@@ -37,6 +37,8 @@ class DualMagics(Magics):
     reference = Enum(("left", "right"), "left", help="the side rtol is relative to").tag(config=True)
     causes = Bool(True, help="look into why rows fail").tag(config=True)
     strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
+    noise = Int(0, help="runs with everything moved by one ulp").tag(config=True)
+    referee = Bool(False, help="run the cell again in float64").tag(config=True)
     out = Unicode(None, allow_none=True, help="store the result under this name").tag(config=True)
 
     def defaults(self) -> Options:

@@ -1,4 +1,4 @@
-"""What the fences of a running cell call: check, running, enter, show, leave, finish.
+"""What the fences of a running cell call: check, running, again, enter, show, finish.
 
 The calls stand in the user's own code (`dualcell.fences` put them there), so none of
 them may leave a frame in a traceback: usage errors become IPython's `UsageError`.
@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import linecache
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 from IPython.display import display
+from IPython.utils.capture import capture_output
 
 from dualcell.blocks import read_cell
 from dualcell.errors import DualMismatch
 from dualcell.fences import unpack
 from dualcell.result import DualResult
-from dualcell.session import Session
+from dualcell.turns import Turns
 from dualcell.usage import defaults, usage
 
-_sessions: list[Session] = []  # the running one is last; a nested cell adds one
+_sessions: list[Turns] = []  # the running one is last; a nested cell adds one
 
 
 @usage
 def check(spec: tuple[Any, ...]) -> None:
     """Refuse a cell that cannot work, before any of it runs."""
-    _session(spec)
+    _turns(spec)
 
 
 class running:  # noqa: N801 - reads as a statement in the woven cell
@@ -38,16 +41,34 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     @usage
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        session = _session(self.spec)
-        _sessions.append(session)
-        session.open_shared()
+        _sessions.append(_turns(self.spec))
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is not None:
-            session = _sessions.pop()
-            session.abandon(type(error).__name__)
-            if len(session.result):
-                display(session.result)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if error is None:
+            return False
+        turns = _sessions[-1]
+        if turns.fail(error):
+            _store(turns)
+            return True
+        _sessions.pop()
+        if len(turns.first.result):
+            display(turns.first.result)
+        return False
+
+
+@usage
+def again() -> bool:
+    """Whether the cell is to be run (once more); when it is not, the result is there."""
+    turns = _sessions[-1]
+    if turns.again():
+        return True
+    _store(turns)
+    return False
+
+
+def _store(turns: Turns) -> None:
+    if turns.cell.options.out:
+        _shell().user_ns[turns.cell.options.out] = turns.first.result
 
 
 @usage
@@ -58,7 +79,7 @@ def enter(index: int) -> None:
 
 def show(value: Any, silenced: bool) -> Any:
     """A block's last expression: note it, and show it unless a `;` follows."""
-    _sessions[-1].show(value)
+    _sessions[-1].current.show(value)
     shell = _shell()
     if not silenced and shell.ast_node_interactivity.startswith("last"):
         # the display hook looks at the end of the whole cell for its `;`
@@ -69,24 +90,15 @@ def show(value: Any, silenced: bool) -> Any:
     return value
 
 
-@usage
-def leave() -> None:
-    """The last block is over: compare."""
-    session = _sessions[-1]
-    session.finish()
-    if session.cell.options.out:
-        _shell().user_ns[session.cell.options.out] = session.result
-
-
 def is_refused() -> bool:
     """Whether `--strict` turns the result into an error."""
-    session = _sessions[-1]
-    return session.cell.options.strict and not session.result.passed
+    turns = _sessions[-1]
+    return turns.cell.options.strict and not turns.first.result.passed
 
 
 def mismatch() -> DualMismatch:
     """The error `--strict` raises in the user's cell; the table is shown before it."""
-    result = _sessions.pop().result
+    result = _sessions.pop().first.result
     display(result)
     return DualMismatch(f"--strict: {result.report.summary}", result)
 
@@ -99,7 +111,7 @@ def finish(shown: str) -> DualResult | None:
             at the end of the cell must not silence it, `display` if more code follows,
             `none` if the value is assigned, `silent` if the user silenced it.
     """
-    result = _sessions.pop().result
+    result = _sessions.pop().first.result
     if shown == "silent":
         return None
     if shown == "display" or (shown == "always" and _shell().displayhook.quiet()):
@@ -112,9 +124,26 @@ def _shell() -> Any:
     return get_ipython()
 
 
-def _session(spec: tuple[Any, ...]) -> Session:
-    shell = _shell()
-    return Session(read_cell(unpack(spec), defaults[-1]()), lambda: shell.user_ns)
+def _turns(spec: tuple[Any, ...]) -> Turns:
+    return Turns(read_cell(unpack(spec), defaults[-1]()), _shell().user_ns, _quiet)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep what a cell prints, shows and draws from the user."""
+    drawn = _figures()
+    with capture_output():
+        try:
+            yield
+        finally:
+            for number in _figures() - drawn:
+                sys.modules["matplotlib.pyplot"].close(number)
+
+
+def _figures() -> set[int]:
+    """The open figures; those that are left open at the end of a cell are shown."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    return set(pyplot.get_fignums()) if pyplot is not None else set()
 
 
 def show_visible_source(transformed: str, visible: str) -> None:

@@ -18,6 +18,7 @@ from dualcell.errors import OptionError, did_you_mean
 from dualcell.tolerance import Tolerances, tolerances
 
 MAGIC = "dual"  # `%%dual`, `%dual`
+MOST_RUNS = 1000  # of a cell, with `--noise`
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager")
 COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes")
@@ -41,6 +42,8 @@ class Options:
         causes: why rows fail is looked into at once; otherwise when `findings` asks for it.
         strict: a failing comparison fails the cell.
         out: the name that receives the result.
+        noise: how many times to run the cell again with everything moved by one ulp.
+        referee: run the cell again in float64, to see which side is nearer to the truth.
     """
 
     device: str = "auto"
@@ -56,6 +59,8 @@ class Options:
     causes: bool = True
     strict: bool = False
     out: str | None = None
+    noise: int = 0
+    referee: bool = False
 
     @property
     def tolerances(self) -> Tolerances:
@@ -88,6 +93,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "causes": _SWITCH,
     "strict": _SWITCH,
     "out": ("a Python name", _is(str, _NONE)),
+    "noise": ("a number of runs, 0 or more", _is(Integral)),
+    "referee": _SWITCH,
 }
 OPTION_NAMES = tuple(field.name for field in fields(Options))
 
@@ -119,6 +126,7 @@ def options_from(
     options = replace(
         options,
         tol=tuple(options.tol),
+        noise=int(options.noise),
         seed=None if options.seed is None else int(options.seed),
         rtol=None if options.rtol is None else float(options.rtol),
         atol=None if options.atol is None else float(options.atol),
@@ -134,6 +142,8 @@ def options_from(
         raise OptionError(f"seed is {options.seed}, expected 0 <= seed < 2**32, as NumPy takes no other.")
     if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
         raise OptionError(f"out is {options.out!r}, expected a Python name.")
+    if not 0 <= options.noise <= MOST_RUNS:
+        raise OptionError(f"noise is {options.noise}, expected a number of runs from 0 to {MOST_RUNS}.")
     _ = options.tolerances
     return options
 
@@ -174,6 +184,11 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--reference", metavar="left|right", help="the side that rtol is relative to")
     parser.add_argument("--causes", action=switch, help="look into why rows fail (on); --no-causes: only when asked")
     parser.add_argument("--strict", action=switch, help="fail the cell if the comparison fails")
+    parser.add_argument(
+        "--noise", type=int, metavar="K",
+        help="run the cell K times more with inputs and weights moved by one ulp: is a difference only rounding?",
+    )  # fmt: skip
+    parser.add_argument("--referee", action=switch, help="run the cell again in float64: which side is nearer?")
     parser.add_argument("--out", metavar="NAME", help="store the result under this name")
     parser.add_argument("-h", "--help", action="store_true", help="show this text")
     return parser

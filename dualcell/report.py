@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualcell.comparison import Comparison
+from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Row:
         cause: why the row is not `equal` or `close`, in one sentence; may be empty.
         allowed: the tolerance in words; empty where nothing was measured.
         findings: what explains the difference, the simplest explanations that fit.
+        noise: how the difference compares to that which one ulp makes; None if not asked for.
+        referee: what the same cell in float64 says; None if not asked for.
     """
 
     name: str
@@ -84,6 +87,8 @@ class Row:
     needed_rtol: float | None = None
     allowed: str = ""
     findings: tuple[Finding, ...] = ()
+    noise: Noise | None = None
+    referee: Referee | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,11 @@ class Report:
     summary: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether any row's noise was measured."""
+        return any(row.noise is not None for row in self.rows)
+
 
 def build_report(
     sides: tuple[SideFacts, SideFacts], comparisons: Iterable[Comparison], settings: Mapping[str, str],
@@ -124,6 +134,12 @@ def build_report(
     passed = bool(rows) and all(row.passed for row in rows) and compared > 0 and not stopped
     summary = f"{stopped}; before that: {_counts(rows)}" if stopped else _summary(rows, compared)
     return Report(sides, rows, settings, passed, summary, tuple(notes))
+
+
+def with_reruns(report: Report, again: Again) -> Report:
+    """The report with what running the cell again has shown of its rows."""
+    rows = (replace(row, noise=again.noise.get(row.name), referee=again.referee.get(row.name)) for row in report.rows)
+    return replace(report, rows=tuple(rows), notes=(*report.notes, *again.notes))
 
 
 def _row(comparison: Comparison, findings: tuple[Finding, ...] | None) -> Row:
@@ -179,6 +195,10 @@ def settings_of(options: Options) -> dict[str, str]:
         said["tolerance"] = f"atol {options.atol:g} + rtol {options.rtol:g}"
     if not options.causes:
         said["causes"] = "not looked for"
+    if options.noise:
+        said["noise"] = f"{options.noise} runs"
+    if options.referee:
+        said["referee"] = "float64"
     if options.tol:
         said["tol"] = " ".join(options.tol)
     allowed = [name for name in ("allow_dtype", "equal_nan") if getattr(options, name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dualcell.cause import Finding
+    from dualcell.noise import Noise, Referee
 
 _last: list[DualResult] = []
 
@@ -82,6 +84,16 @@ class DualRow:
         first asked for, if the time for the whole result did not reach to this row.
         """
         return self.figures.findings or explain(self.comparison)
+
+    @property
+    def noise(self) -> Noise | None:
+        """How the difference compares to that which one ulp makes; None without `--noise`."""
+        return self.figures.noise
+
+    @property
+    def referee(self) -> Referee | None:
+        """What the same cell in float64 says; None without `--referee`."""
+        return self.figures.referee
 
     @property
     def histogram(self) -> Histogram:
@@ -145,12 +157,19 @@ class DualResult:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The table as a pandas DataFrame: one row a pair, indexed by name, stable columns."""
+        """The table as a pandas DataFrame: one row a pair, indexed by name, stable columns.
+
+        After a run with `--noise` one more: `noise`, the difference over that which one
+        ulp of inputs and weights makes.
+        """
         import pandas as pd  # deferred: loading the extension must stay fast
 
         values = [[getattr(row, column) for column in COLUMNS] for row in self.report.rows]
         names = pd.Index([row.name for row in self.report.rows], name="row", dtype=object)
-        return pd.DataFrame(values, index=names, columns=list(COLUMNS))
+        frame = pd.DataFrame(values, index=names, columns=list(COLUMNS))
+        if self.report.has_noise:
+            frame["noise"] = [row.noise.ratio if row.noise else math.nan for row in self.report.rows]
+        return frame
 
     def assert_close(self) -> None:
         """Do nothing if the comparison passed.

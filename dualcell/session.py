@@ -18,9 +18,10 @@ from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.explanations import explain_failures
 from dualcell.files import open_file
+from dualcell.noise import Again
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
-from dualcell.report import SideFacts, build_report, settings_of
+from dualcell.report import SideFacts, build_report, settings_of, with_reruns
 from dualcell.requests import Request, free_names, read_requests
 from dualcell.result import DualResult, remember
 from dualcell.taps import Recorder
@@ -111,24 +112,42 @@ class Session:
             self._running.certain = frozenset()
             self._running.stopped = True
 
-    def finish(self, stopped: str = "") -> None:
-        """Compare what both sides handed out; what a side lacks is `missing`.
+    def drop(self) -> None:
+        """Put everything back, and forget what the running block did."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.recorder.__exit__()
+        self._scope.leave()
 
-        Args:
-            stopped: what ended the run before its time; such a run has not passed.
-        """
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every row, with what each side has for it."""
         self.close()
         while len(self._captures) < 2:
             self._captures.append(Captures())
         left, right = self._captures
-        pairs = pair_up(left, right, self._optional(), self.labels)
-        pairs = tuple(self._explained(pair) for pair in pairs)
+        return tuple(self._explained(pair) for pair in pair_up(left, right, self._optional(), self.labels))
+
+    def finish(self, stopped: str = "", again: Again | None = None) -> None:
+        """Compare what both sides handed out; what a side lacks is `missing`.
+
+        Args:
+            stopped: what ended the run before its time; such a run has not passed.
+            again: what running the cell again has shown.
+        """
+        pairs = self.pairs()
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
         first, second = (block.framework for block in self.cell.blocks)
         findings = explain_failures(comparisons, (first, second)) if self.cell.options.causes else None
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
+        report = with_reruns(report, again) if again else report
         self.result = remember(DualResult(report, comparisons))
+
+    @property
+    def names_asked_for(self) -> tuple[str, ...]:
+        """Names that occur in the captures that were asked for."""
+        expressions = [text for request in self.requests for text in (request.left, request.right)]
+        return tuple(name for text in expressions for name in free_names(text))
 
     def _watched(self) -> set[str]:
         names = {name for block in self.cell.blocks for name in block.names}

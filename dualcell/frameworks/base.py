@@ -9,6 +9,7 @@ No verb writes to, moves or detaches what it was given.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -62,6 +63,11 @@ class ArrayAdapter(Protocol):
         bfloat16 and float8 as they are, in `dualcell.coded.Coded`: no wider copy. `bare`
         gives the tensor itself, on its device and without a copy, that a parameter,
         variable or tracer stands for; what it gives can be indexed.
+
+        What a cell is to be run again with needs two more. `refill(value, array)` writes
+        numbers into a tensor and gives it back, or gives a new one on the same device if
+        it cannot change or has another dtype. `keep(value)`, where a copy of the numbers
+        is not all there is to remember, gives a function that puts the tensor back.
         """
         ...
 
@@ -116,6 +122,33 @@ class LayerReader(Protocol):
 
     def changed(self, value: Any, setting: str, to: Any) -> Any:
         """A copy of the object with one setting at another common value, or None: what the tests plant."""
+        ...
+
+
+class StateAdapter(Protocol):
+    """Knows the objects in which a framework keeps state: layers, models, optimizers."""
+
+    def owns(self, value: Any) -> bool:
+        """Whether `value` is such an object."""
+        ...
+
+    def tensors(self, value: Any) -> list[Any]:
+        """The tensors in it, each of which an `ArrayAdapter` reads."""
+        ...
+
+    def keep(self, value: Any) -> Callable[[], None]:
+        """Remember it as it is now; gives the function that puts it back, any number of times."""
+        ...
+
+    def born(self, visit: Callable[[Any, Any], None]) -> AbstractContextManager[None]:
+        """As long as it lasts, show `visit` each weight once, before it is used for the first time.
+
+        With it come its first values as a NumPy array if it cannot be read yet, else None.
+        """
+        ...
+
+    def in_float64(self) -> AbstractContextManager[None]:
+        """As long as it lasts, take narrower float types that code names for float64, where that can be done."""
         ...
 
 
@@ -179,3 +212,12 @@ def as_host(array: NDArray[Any]) -> HostArray:
 def plain_array(array: HostArray) -> NDArray[Any]:
     """The values as an array; coded ones in a new float32 array."""
     return array.table[array.codes] if isinstance(array, Coded) else array
+
+
+def uncoded(array: HostArray) -> NDArray[Any]:
+    """The values in the dtype they have in memory: ml_dtypes' own where they were coded."""
+    if not isinstance(array, Coded):
+        return array
+    import ml_dtypes  # whoever holds such a tensor outside of torch has it
+
+    return array.codes.view(getattr(ml_dtypes, array.name))

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from numpy.typing import NDArray
 
 from dualcell.coded import HostArray
-from dualcell.frameworks.base import ArrayFacts, as_host, widen
+from dualcell.frameworks.base import ArrayFacts, as_host, uncoded, widen
 from dualcell.frameworks.numpy import host_seed
 from dualcell.options import Options
 
@@ -61,6 +61,9 @@ class JaxArrays:
 
     def to_host(self, value: Any) -> HostArray:
         return as_host(np.asarray(_primal(value)))
+
+    def refill(self, value: Any, array: HostArray) -> Any:
+        return jax.device_put(uncoded(array), value.sharding)
 
 
 def _primal(value: Any) -> Any:

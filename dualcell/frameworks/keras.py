@@ -17,7 +17,7 @@ from keras.src.backend.common import global_state
 from numpy.typing import NDArray
 
 from dualcell.coded import HostArray
-from dualcell.frameworks.base import ArrayFacts
+from dualcell.frameworks.base import ArrayFacts, uncoded
 from dualcell.frameworks.numpy import NumpyArrays, NumpyBlocks
 from dualcell.options import DTYPES, Options
 
@@ -55,6 +55,10 @@ class KerasArrays:
 
     def to_host(self, value: Any) -> HostArray:
         return self._ask("to_host", value)
+
+    def refill(self, value: Any, array: HostArray) -> Any:
+        value.assign(uncoded(array))
+        return value
 
     def _ask(self, verb: str, variable: Any, **default: Any) -> Any:
         """The answer of the backend's own adapter for the tensor in a variable."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualcell.coded import Coded, HostArray
 from dualcell.frameworks.base import HostArrays
 from dualcell.options import Options
 
@@ -31,6 +32,15 @@ class NumpyArrays(HostArrays):
         or its owner, who may lift the mark, can still be written to.
         """
         return value if self.why_not(value) or _is_frozen(value) else super().snapshot(value)
+
+    def refill(self, value: Any, array: HostArray) -> Any:
+        if not isinstance(value, np.ndarray):
+            return np.asarray(array)[()]
+        given = array.codes.view(value.dtype) if isinstance(array, Coded) else array
+        if not value.flags.writeable or given.dtype.newbyteorder("=") != value.dtype.newbyteorder("="):
+            return given
+        value[...] = given
+        return value
 
 
 def _is_frozen(array: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.errors import FrameworkError, did_you_mean
 
 if TYPE_CHECKING:
-    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter, LayerReader
+    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter, LayerReader, StateAdapter
 
 # library module -> our adapter; the first that owns a value answers for it
 ADAPTERS = {
@@ -40,6 +40,9 @@ LAYER_READERS = {
     "keras": "dualcell.frameworks.keras_settings",
     "tf_keras": "dualcell.frameworks.keras_settings",
 }
+
+# library module -> what it keeps between two runs of a cell
+STATES = {"torch": "dualcell.frameworks.torch_state", "keras": "dualcell.frameworks.keras_state"}
 
 # what a header may say -> the library it means
 SPELLINGS = {
@@ -114,6 +117,18 @@ def layer_reader(value: Any) -> LayerReader | None:
             if reader.owns(value):
                 return reader
     return None
+
+
+def state_adapter(value: Any) -> StateAdapter | None:
+    """Who can remember `value`, a layer, optimizer or the like; None if it is no such thing."""
+    return next((adapter for adapter in loaded_states() if adapter.owns(value)), None)
+
+
+def loaded_states() -> Iterator[StateAdapter]:
+    """The adapters of the frameworks that are imported."""
+    for name, adapter in STATES.items():
+        if sys.modules.get(name) is not None:
+            yield importlib.import_module(adapter).states
 
 
 def block_adapter(framework: str) -> BlockAdapter:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dualcell.coded import HostArray
-from dualcell.frameworks.base import ArrayFacts, as_host, widen
+from dualcell.frameworks.base import ArrayFacts, as_host, uncoded, widen
 from dualcell.frameworks.numpy import host_seed
 from dualcell.options import Options
 
@@ -63,6 +63,16 @@ class TensorflowArrays:
 
     def to_host(self, value: Any) -> HostArray:
         return as_host(_on_host(value))
+
+    def refill(self, value: Any, array: HostArray) -> Any:
+        with tf.device(value.device):
+            given = tf.constant(uncoded(array))
+            if not isinstance(value, tf.Variable):
+                return given
+            if value.dtype != given.dtype:
+                return tf.Variable(given)
+        value.assign(given)
+        return value
 
 
 def _on_host(value: Any) -> NDArray[Any]:

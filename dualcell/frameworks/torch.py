@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch._C._functorch import (
@@ -83,6 +84,17 @@ class TorchArrays:
         with temporarily_clear_interpreter_stack():
             return _unwrapped(value).detach().as_subclass(torch.Tensor)
 
+    def refill(self, value: Any, array: HostArray) -> Any:
+        given = _from_host(array, value)
+        if given.dtype == value.dtype:
+            value.data.copy_(given)
+        else:
+            value.data = given
+        return value
+
+    def keep(self, value: Any) -> Callable[[], None]:
+        return kept_tensor(value)
+
     def to_host(self, value: Any) -> HostArray:
         inside: Any = peek_interpreter_stack()  # None outside of torch.func, whatever its stub says
         if inside is None:
@@ -99,6 +111,29 @@ def _on_host(value: Any) -> HostArray:
     if value.dtype in _WIDER:
         return value.to(_WIDER[value.dtype]).numpy(force=True)
     return Coded(value.view(_CODES[value.dtype.itemsize]).numpy(), table_named(_name(value.dtype)), _name(value.dtype))
+
+
+def _from_host(array: HostArray, like: torch.Tensor) -> torch.Tensor:
+    if isinstance(array, Coded):
+        return torch.from_numpy(array.codes).view(getattr(torch, array.name)).to(like.device)
+    return torch.from_numpy(np.array(array)).to(like.device)
+
+
+def kept_tensor(tensor: torch.Tensor) -> Callable[[], None]:
+    """Remember a tensor's values and its gradient; gives the function that puts them back."""
+    if torch.nn.parameter.is_lazy(tensor):
+        return lambda: None
+    data, before = tensor.data, tensor.detach().clone()
+    grad = tensor.grad if tensor.is_leaf else None
+    old = None if grad is None else grad.detach().clone()
+
+    def restore() -> None:
+        data.copy_(before)
+        tensor.data = data  # the same memory, for whoever else looks at it
+        if tensor.is_leaf:
+            tensor.grad = None if grad is None or old is None else grad.detach().copy_(old)
+
+    return restore
 
 
 @cache

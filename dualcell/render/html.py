@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dualcell.render.text import header_line, mismatches, one_or_both, settings_line
+from dualcell.render.text import header_line, mismatches, noise_in_words, one_or_both, settings_line
 from dualcell.report import Report, in_words
 
 TINTS = {
@@ -37,8 +37,11 @@ def template(name: str) -> Any:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    filters = {"words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches}
-    environment.filters |= filters
+    filters: dict[str, Any] = {
+        "words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches,
+        "noise": noise_in_words,
+    }  # fmt: skip
+    environment.filters.update(filters)
     folder = files("dualcell") / "render"
     style = (folder / "table.css").read_text(encoding="utf-8")
     known: dict[str, Any] = {"both": one_or_both, "style": style, "tints": TINTS}

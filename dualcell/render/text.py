@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from dualcell.report import Report, Row, SideFacts, in_words
 
-HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at", "left", "right")
+HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at")
 _NUMBERS = range(4, 7)  # columns aligned to the right
+NOISE = "drift/noise"  # the heading of a column that only `--noise` has
 
 
 def render_text(report: Report) -> str:
@@ -15,15 +18,23 @@ def render_text(report: Report) -> str:
         A header line per side, the table, the failing rows' reasons, the summary.
     """
     left, right = (side.label for side in report.sides)
-    headings = (*HEADINGS[:-2], left, right)
+    headings = (*HEADINGS, left, right, *((NOISE,) if report.has_noise else ()))
     lines = [header_line(side) for side in report.sides if header_line(side)]
     lines += [settings_line(report)] if report.settings else []
     if report.rows:
-        lines += ["", *aligned([headings, *(_cells(row) for row in report.rows)], _NUMBERS)]
+        cells = [(*_cells(row), noise_in_words(row))[: len(headings)] for row in report.rows]
+        lines += ["", *aligned([headings, *cells], _NUMBERS)]
+    lines += ["", *again] if (again := [one_line(line) for row in report.rows for line in _again(row)]) else []
     reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
     lines += ["", *reasons] if reasons else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
     return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
+
+
+def _again(row: Row) -> list[str]:
+    """What running the cell again has shown of a row."""
+    lines = [f"  {row.name}, noise: {row.noise.sentence}"] if row.noise else []
+    return lines + ([f"  {row.name}, float64: {row.referee.sentence}"] if row.referee else [])
 
 
 def _why(row: Row, labels: tuple[str, str]) -> list[str]:
@@ -78,6 +89,13 @@ def one_or_both(left: str, right: str) -> str:
 def mismatches(row: Row) -> str:
     """`3 / 10`, or empty where nothing was measured."""
     return "" if row.total is None else f"{row.mismatched} / {row.total}"
+
+
+def noise_in_words(row: Row) -> str:
+    """How many times its noise a difference is, as `0.75x`; empty where that was not measured."""
+    if row.noise is None or math.isnan(row.noise.ratio):
+        return ""
+    return f"{row.noise.ratio:.2g}x"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ def steps(statement):
     if isinstance(statement, ast.With):
         inside = [step for inner in statement.body for step in steps(inner)]
         return [verb(statement.items[0].context_expr)[0], *inside, "end"]
+    if isinstance(statement, ast.While):
+        return [verb(statement.test)[0], *(step for inner in statement.body for step in steps(inner))]
     if isinstance(statement, ast.If) and verb(statement.test):
         return [verb(statement.test)[0]]
     found = verb(statement.value) if isinstance(statement, ast.Expr | ast.Assign) else None
@@ -48,7 +50,7 @@ CELL = "%%dual probs\nx = 1\n# --- keras ---\na = x\na\n# --- torch: mine ---\nb
 
 def test_a_cell_is_woven():
     assert calls(woven(CELL)) == [
-        "check", "running", "x = 1", "enter 0", "a = x", "show a False", "enter 1", "b = x", "show b False", "leave",
+        "check", "running", "again", "x = 1", "enter 0", "a = x", "show a False", "enter 1", "b = x", "show b False",
         "end", "is_refused", "finish 'always'",
     ]  # fmt: skip
 
@@ -56,7 +58,7 @@ def test_a_cell_is_woven():
 def test_fences_are_woven_alike():
     steps_of_fences = calls(woven("x = 1\n%dual keras\na = x\na\n%dual torch: mine\nb = x\nb\n%dual diff probs"))
     assert steps_of_fences == [
-        "check", "x = 1", "running", "enter 0", "a = x", "show a False", "enter 1", "b = x", "show b False", "leave",
+        "check", "x = 1", "running", "again", "enter 0", "a = x", "show a False", "enter 1", "b = x", "show b False",
         "end", "is_refused", "finish 'hook'",
     ]  # fmt: skip
 
@@ -113,7 +115,11 @@ def test_only_the_last_expression_of_a_block_is_shown():
 
 
 def test_the_spec_holds_what_the_text_said():
-    raw = RawCell("probs", (RawBlock("keras", 3, ("a",), ("a",)), RawBlock("torch : mine", 6, ("b",), ("b",))))
+    raw = RawCell(
+        "probs",
+        (RawBlock("keras", 3, ("a",), ("a",)), RawBlock("torch : mine", 6, ("b",), ("b",))),
+        reads=("x", "a", "b"),
+    )
     constants = [node.value for node in ast.walk(woven(CELL)) if isinstance(node, ast.Constant)]
     assert pack(raw) in constants
     assert unpack(pack(raw)) == raw
@@ -123,6 +129,20 @@ def test_one_header_only_brings_the_near_ones():
     [spec] = {
         node.value
         for node in ast.walk(woven("%dual keras\n1\n# --- pytroch ---\n2"))
-        if isinstance(node, ast.Constant) and isinstance(node.value, tuple) and len(node.value) == 4
+        if isinstance(node, ast.Constant) and isinstance(node.value, tuple) and len(node.value) == 5
     }
     assert unpack(spec).near == ((3, "pytroch"),)
+
+
+@pytest.mark.parametrize("stray", ["break", "if a:\n    continue", "for i in v:\n    pass\nelse:\n    break"])
+def test_a_stray_break_stays_an_error(stray):
+    """The loop around a run must not make it legal."""
+    module = woven(f"%dual keras\na = 1\n{stray}\n%dual torch\na = 1")
+    with pytest.raises(SyntaxError, match="loop"):
+        compile(module, "cell", "exec")
+
+
+def test_a_break_in_a_loop_of_its_own_stays():
+    module = woven("%dual keras\nfor i in v:\n    break\n%dual torch\na = [i for i in v]")
+    assert "again" in calls(module)
+    assert compile(module, "cell", "exec")
