@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dualcell.render.text import header_line, mismatches, noise_in_words, one_or_both, settings_line
+from dualcell.render.text import causes_named, header_line, mismatches, noise_in_words, one_or_both, settings_line
 from dualcell.report import Report, in_words
 
 TINTS = {
@@ -26,7 +26,22 @@ TINTS = {
 
 def render_html(report: Report) -> str:
     """The report as an HTML fragment; the same report always gives the same text."""
-    return str(template("table.html.jinja").render(report=report)).strip()
+    more = {"entries": _entries(report), "page": CAUSES_PAGE}
+    return str(template("table.html.jinja").render(report=report, **more)).strip()
+
+
+# the address of the published docs/causes.md; while it has none, its entries stand in the report and are linked there
+CAUSES_PAGE = ""
+
+
+def _entries(report: Report) -> dict[str, str]:
+    """What is known of the causes that were found: name -> entry; the links lead there."""
+    names = causes_named(report)
+    if not names:
+        return {}
+    from dualcell.reference import explain_cause  # deferred: mostly nothing fails
+
+    return {name: explain_cause(name).partition("\n\n")[2] for name in names}
 
 
 @cache

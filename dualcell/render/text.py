@@ -27,6 +27,8 @@ def render_text(report: Report) -> str:
     lines += ["", *again] if (again := [one_line(line) for row in report.rows for line in _again(row)]) else []
     reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
     lines += ["", *reasons] if reasons else []
+    names = causes_named(report)
+    lines += [f"  dualcell explain NAME says more: {', '.join(names)}"] if names else []
     lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
     return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
 
@@ -46,6 +48,11 @@ def _why(row: Row, labels: tuple[str, str]) -> list[str]:
         lines += [f"    or {labels[1]}: {finding.right_fix}"] if finding.right_fix else []
         lines += [f"    {finding.hint}"] if finding.hint else []
     return lines
+
+
+def causes_named(report: Report) -> list[str]:
+    """The names of all causes that were found, once each."""
+    return list(dict.fromkeys(name for row in report.rows for finding in row.findings for name in finding.causes))
 
 
 def header_line(side: SideFacts) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import dualcell
 from dualcell import diagnosis
+from dualcell.catalogue import CAUSES
+from dualcell.cause import Finding
 from dualcell.explanations import explain_failures
+from dualcell.reference import causes_page
 from dualcell.render.html import render_html
 
 X = np.random.default_rng(0).standard_normal((4, 8, 6, 5)).astype(np.float32)
@@ -46,8 +51,53 @@ def test_html_unfolds_to_the_evidence_and_both_fixes():
     assert "<details><summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
     assert "<dt>evidence</dt><dd>shapes differ → 0 after transpose(0, 3, 1, 2)</dd>" in html
     assert "<dt>change left</dt><dd><code>value.transpose(0, 3, 1, 2)</code></dd>" in html
-    assert "<dt>more</dt><dd><code>dualcell explain axes-permuted</code></dd>" in html
+    assert (
+        '<dt>more</dt><dd><a href="#dualcell-axes-permuted">axes-permuted</a> '
+        "(<code>dualcell explain axes-permuted</code>)</dd>" in html
+    )
+    assert '<dt id="dualcell-axes-permuted">axes-permuted</dt><dd>NHWC against NCHW' in html
     assert "<dt>or right</dt><dd><code>value.transpose(0, 2, 3, 1)</code></dd>" in html
+
+
+def links(html):
+    return re.findall(r'<a href="([^"]*)"', html)
+
+
+def every_cause():
+    """A report that names each cause."""
+    found = [Finding((cause.name, "scale"), "", "") for cause in CAUSES]
+    report = dualcell.compare({"y": X}, {"y": MOVED}).report
+    return replace(report, rows=(replace(report.rows[0], findings=tuple(found)),))
+
+
+def test_every_link_leads_to_an_entry_of_the_report():
+    html = render_html(every_cause())
+    assert {f"#dualcell-{cause.name}" for cause in CAUSES} == set(links(html))
+    ids = re.findall(r'id="([^"]*)"', html)
+    assert sorted(ids) == sorted(link[1:] for link in set(links(html)))
+    assert html.count("a gradient taken for ascent") == 1  # each entry once
+
+
+def test_every_link_leads_to_a_heading_of_the_page(monkeypatch):
+    monkeypatch.setattr("dualcell.render.html.CAUSES_PAGE", "https://example.org/causes")
+    html = render_html(every_cause())
+    headings = {line[3:] for line in causes_page().splitlines() if line.startswith("## ")}
+    assert set(links(html)) == {f"https://example.org/causes#{cause.name}" for cause in CAUSES}
+    assert {link.partition("#")[2] for link in links(html)} <= headings
+    assert "<summary>causes</summary>" not in html
+
+
+def test_without_findings_there_is_nothing_more():
+    for right in (X, np.random.default_rng(1).standard_normal(X.shape)):
+        result = dualcell.compare(X, right)
+        assert "<summary>causes</summary>" not in render_html(result.report)
+        assert "dualcell explain" not in repr(result)
+
+
+def test_the_text_says_once_how_to_read_more():
+    text = repr(dualcell.compare({"a": X, "b": X, "c": X}, {"a": MOVED, "b": X * 8, "c": MOVED * 8}))
+    assert text.count("dualcell explain") == 1
+    assert "  dualcell explain NAME says more: axes-permuted, scale\n" in text
 
 
 def test_a_hostile_name_stays_inert_in_a_fix():
