@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dualcell.errors import FileError as FileError
     from dualcell.errors import FrameworkError as FrameworkError
     from dualcell.errors import OptionError as OptionError
+    from dualcell.errors import PlanError as PlanError
     from dualcell.power import parity_power as parity_power
     from dualcell.result import DualResult as DualResult
     from dualcell.result import last_result as last_result
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from dualcell.settings_result import SettingsResult as SettingsResult
     from dualcell.settings_result import compare_settings as compare_settings
     from dualcell.taps import tap as tap
+    from dualcell.weights.plan import WeightPlan as WeightPlan
+    from dualcell.weights.plan import plan_weights as plan_weights
 
 _PUBLIC = {
     "DeviceError": "errors",
@@ -35,13 +38,16 @@ _PUBLIC = {
     "FileError": "errors",
     "FrameworkError": "errors",
     "OptionError": "errors",
+    "PlanError": "errors",
     "SettingsResult": "settings_result",
+    "WeightPlan": "weights.plan",
     "assert_close": "session",
     "compare": "session",
     "compare_settings": "settings_result",
     "dual": "context",
     "last_result": "result",
     "parity_power": "power",
+    "plan_weights": "weights.plan",
     "tap": "taps",
 }
 __all__ = [
@@ -52,13 +58,16 @@ __all__ = [
     "FileError",
     "FrameworkError",
     "OptionError",
+    "PlanError",
     "SettingsResult",
+    "WeightPlan",
     "assert_close",
     "compare",
     "compare_settings",
     "dual",
     "last_result",
     "parity_power",
+    "plan_weights",
     "tap",
 ]
 

@@ -6,6 +6,7 @@ DualError
 ├── DeviceError      a device this machine lacks (also a RuntimeError)
 ├── FileError        a file that cannot be read as tensors (also an OSError)
 ├── FrameworkError   a framework that is unknown or not installed (also an ImportError)
+├── PlanError        weights that cannot be matched or copied (also a ValueError)
 └── DualMismatch     the comparison failed (also an AssertionError)
 ```
 """
@@ -35,6 +36,10 @@ class FileError(DualError, OSError):
 
 class FrameworkError(DualError, ImportError):
     """A framework that dualcell does not know or that is not installed."""
+
+
+class PlanError(DualError, ValueError):
+    """Weights of two models that cannot be matched, or not without a guess, or not be copied."""
 
 
 class DualMismatch(DualError, AssertionError):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dualcell.coded import Coded, HostArray, coded
 from dualcell.options import Options
 from dualcell.settings import Settings
+from dualcell.weights.inventory import Inventory
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,26 @@ class StateAdapter(Protocol):
 
     def in_float64(self) -> AbstractContextManager[None]:
         """As long as it lasts, take narrower float types that code names for float64, where that can be done."""
+        ...
+
+
+class ModelAdapter(Protocol):
+    """Reads and writes the weights of one library's models."""
+
+    def owns(self, model: Any) -> bool:
+        """Whether `model` is a model or layer of this library."""
+        ...
+
+    def inventory(self, model: Any) -> Inventory:
+        """What the model holds; no values are read.
+
+        Raises:
+            PlanError: a layer has no weights yet.
+        """
+        ...
+
+    def write(self, array: Any, values: HostArray) -> None:
+        """Put values into one of the inventory's arrays, in place, cast to its dtype."""
         ...
 
 

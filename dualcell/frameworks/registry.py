@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.errors import FrameworkError, did_you_mean
 
 if TYPE_CHECKING:
-    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter, LayerReader, StateAdapter
+    from dualcell.frameworks.base import ArrayAdapter, BlockAdapter, LayerReader, ModelAdapter, StateAdapter
 
 # library module -> our adapter; the first that owns a value answers for it
 ADAPTERS = {
@@ -43,6 +43,12 @@ LAYER_READERS = {
 
 # library module -> what it keeps between two runs of a cell
 STATES = {"torch": "dualcell.frameworks.torch_state", "keras": "dualcell.frameworks.keras_state"}
+# library module -> what reads and writes the weights of its models
+MODELS = {
+    "torch": "dualcell.frameworks.torch_weights",
+    "keras": "dualcell.frameworks.keras_weights",
+    "tf_keras": "dualcell.frameworks.tf_keras_weights",
+}
 
 # what a header may say -> the library it means
 SPELLINGS = {
@@ -100,6 +106,12 @@ def array_adapter(value: Any) -> ArrayAdapter | None:
             return None
         _by_type[kind] = found
     return _by_type[kind]
+
+
+def model_adapter(model: Any) -> ModelAdapter | None:
+    """What reads and writes the weights of `model`, or None if it is no model of a loaded library."""
+    loaded = (importlib.import_module(MODELS[name]).models for name in MODELS if sys.modules.get(name) is not None)
+    return next((adapter for adapter in loaded if adapter.owns(model)), None)
 
 
 def is_symbolic(value: Any) -> bool:

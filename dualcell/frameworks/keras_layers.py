@@ -1,0 +1,133 @@
+"""The weights of Keras layers, of version 3 and 2: what both versions share. Imports neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from dualcell.coded import Coded, HostArray
+from dualcell.errors import PlanError
+from dualcell.weights.inventory import Inventory, Layer
+from dualcell.weights.kinds import GRU_RESET_BEFORE, Form, forms_of
+from dualcell.weights.reading import Found, Place, layers_of
+
+Variables = Callable[[Any], list[Any]]
+
+
+class KerasReader:
+    """Reads models of one version of Keras.
+
+    Args:
+        base: the class of all its layers.
+        variables: gives the variables a layer made itself, without those of layers in it.
+    """
+
+    def __init__(self, base: Any, variables: Variables) -> None:
+        self.base = base
+        self.variables = variables
+
+    def inventory(self, model: Any) -> Inventory:
+        """What a model or a layer holds.
+
+        Raises:
+            PlanError: a layer has no weights yet.
+        """
+        names: dict[int, str] = {}
+        arrays: dict[str, Any] = {}
+        layers: list[Layer] = []
+        for place in self._walk(model):
+            self._check(place)
+            found = {found.name: found for found in self._found(place, names)}
+            arrays |= {each.path: each.array for each in found.values()}
+            layers += layers_of(place, _forms(place.layer), found)
+        return Inventory("keras", type(model).__name__, tuple(layers), arrays)
+
+    def _walk(self, model: Any) -> Iterator[Place]:
+        """Every layer once, the outer before the inner, in the model's order."""
+        seen: set[int] = set()
+
+        def walk(layer: Any, path: str, variant: str) -> Iterator[Place]:
+            if id(layer) in seen:
+                return
+            seen.add(id(layer))
+            yield Place(path, type(layer).__name__, layer, (layer.name,), variant)
+            if "MultiHeadAttention" in _names(layer):  # its projections are its own roles
+                return
+            for name, child in self.children(layer):
+                inside = "backward" if name == "backward_layer" else variant
+                yield from walk(child, f"{path}/{name}" if path else name, inside)
+
+        yield from walk(model, "", "")
+
+    def children(self, layer: Any) -> list[tuple[str, Any]]:
+        """The layers a layer holds: by name in a functional or sequential model, else by attribute."""
+        children = layer._flatten_layers(include_self=False, recursive=False)  # noqa: SLF001 - no public name
+        if hasattr(layer, "layers") and hasattr(layer, "inputs"):
+            in_order: list[Any] = list(layer.layers)
+            return [(str(child.name), child) for child in in_order]
+        names = dict(self._attributes(vars(layer).items(), ""))
+        return [(names.get(id(child), str(child.name)), child) for child in children]
+
+    def _attributes(self, items: Any, path: str) -> Iterator[tuple[int, str]]:
+        """(id, attribute) of the layers among attributes, inner lists and dictionaries included."""
+        for name, value in reversed(list(items)):  # the first name a layer has wins
+            if str(name) in _BOOKKEEPING:
+                continue
+            if isinstance(value, self.base):
+                yield id(value), f"{path}{name}"
+            elif isinstance(value, list | tuple):
+                yield from self._attributes(enumerate(value), f"{path}{name}/")
+            elif isinstance(value, dict):
+                yield from self._attributes(value.items(), f"{path}{name}/")
+
+    def _check(self, place: Place) -> None:
+        layer = place.layer
+        is_built = layer.built or getattr(type(layer), "build", None) is getattr(self.base, "build", None)
+        if not is_built and not self.children(layer):
+            where = f"layer {place.path!r}" if place.path else "the layer"
+            raise PlanError(
+                f"{where} ({place.native}) has no weights yet: it is not built. "
+                f"Call the model once on an input, or model.build(input_shape), then plan."
+            )
+
+    def _found(self, place: Place, names: dict[int, str]) -> Iterator[Found]:
+        inner = [(f"{child.name}/", child) for _, child in self.children(place.layer)]
+        deep = inner if "MultiHeadAttention" in _names(place.layer) else []
+        held = {id(variable) for _, child in inner for variable in child.weights}
+        for prefix, layer in [("", place.layer), *deep]:
+            for variable in self.variables(layer):
+                if id(variable) in held and not prefix:
+                    continue  # a wrapper that keeps a variable of the layer it wraps
+                name = prefix + variable.name.rpartition("/")[2].partition(":")[0]
+                path = names.setdefault(id(variable), f"{place.path}/{name}" if place.path else name)
+                yield Found(name, path, tuple(variable.shape), _dtype(variable), variable)
+
+
+_BOOKKEEPING = {"_layers", "_metrics", "_self_tracked_trackables", "_functional", "_operations", "_nested_layers"}
+
+
+def _dtype(variable: Any) -> str:
+    return str(getattr(variable.dtype, "name", variable.dtype))
+
+
+def _names(layer: Any) -> list[str]:
+    """The classes of Keras itself that a layer is one of, the nearest first."""
+    return [kind.__name__ for kind in type(layer).__mro__ if kind.__module__.partition(".")[0] in ("keras", "tf_keras")]
+
+
+def _forms(layer: Any) -> tuple[Form, ...]:
+    forms = forms_of(_names(layer), "keras")
+    if forms and forms[0].kind == "gru" and not layer.reset_after:
+        return (GRU_RESET_BEFORE,)
+    return forms
+
+
+def keras_array(values: HostArray) -> Any:
+    """The values as an array that Keras takes; bfloat16 in the dtype of ml_dtypes, which comes with Keras."""
+    if not isinstance(values, Coded):
+        return np.ascontiguousarray(values)
+    import ml_dtypes
+
+    return np.ascontiguousarray(values.codes).view(getattr(ml_dtypes, values.name))

@@ -1,0 +1,31 @@
+"""The weights of Keras 2 layers (`tf_keras`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tf_keras
+
+from dualcell.coded import HostArray
+from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.weights.inventory import Inventory
+
+
+class TfKerasModels:
+    """Keras 2 models and layers."""
+
+    def owns(self, model: Any) -> bool:
+        return isinstance(model, tf_keras.layers.Layer)
+
+    def inventory(self, model: Any) -> Inventory:
+        return KerasReader(tf_keras.layers.Layer, _own).inventory(model)
+
+    def write(self, array: Any, values: HostArray) -> None:
+        array.assign(keras_array(values))
+
+
+def _own(layer: Any) -> list[Any]:
+    return [*layer._trainable_weights, *layer._non_trainable_weights]  # noqa: SLF001 - of the layer alone
+
+
+models = TfKerasModels()

@@ -1,0 +1,109 @@
+"""The weights of torch modules: read into an `Inventory`, and written back in place."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dualcell.coded import Coded, HostArray
+from dualcell.errors import PlanError
+from dualcell.weights.inventory import Inventory, Layer
+from dualcell.weights.kinds import Form, forms_of, recurrent
+from dualcell.weights.reading import Found, Place, layers_of
+
+_RECURRENT = {"RNN_TANH": "rnn", "RNN_RELU": "rnn", "LSTM": "lstm", "GRU": "gru"}
+
+
+class TorchModels:
+    """`torch.nn.Module`s."""
+
+    def owns(self, model: Any) -> bool:
+        return isinstance(model, nn.Module)
+
+    def inventory(self, model: Any) -> Inventory:
+        model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+        names: dict[int, str] = {}  # a tied tensor goes by the first of its names
+        arrays: dict[str, Any] = {}
+        for path, array in (*model.named_parameters(), *model.named_buffers()):
+            _check(path, array)
+            arrays[names.setdefault(id(array), path)] = array
+        layers = [layer for path, module in _walk(model, "") for layer in _layers(path, module, names)]
+        return Inventory("torch", type(model).__name__, tuple(layers), arrays)
+
+    def write(self, array: Any, values: HostArray) -> None:
+        """The values into the tensor's own memory, on its device, cast if its dtype is another."""
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+            array.copy_(_tensor(values, array))
+
+
+def _check(path: str, array: Any) -> None:
+    if nn.parameter.is_lazy(array):
+        raise PlanError(f"{path!r} is not initialized yet; run the lazy module once on an input, then plan.")
+    if array.is_meta:
+        raise PlanError(f"{path!r} is on the meta device and has no values; load or make it on a device first.")
+
+
+def _tensor(values: HostArray, like: Any) -> torch.Tensor:
+    if not isinstance(values, Coded):
+        return torch.from_numpy(values if values.ndim else np.ascontiguousarray(values)).reshape(like.shape)
+    return torch.from_numpy(values.codes).view(getattr(torch, values.name))
+
+
+def _walk(module: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every module once, the outer before the inner, in order of definition."""
+    seen: set[int] = set()
+
+    def walk(module: Any, path: str) -> Iterator[tuple[str, Any]]:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
+        yield path, module
+        if not isinstance(module, nn.MultiheadAttention):  # its output projection is one of its own roles
+            for name, child in module.named_children():
+                yield from walk(child, f"{path}.{name}" if path else name)
+
+    yield from walk(module, path)
+
+
+def _layers(path: str, module: Any, names: dict[int, str]) -> Iterator[Layer]:
+    arrays = {name: _found(name, array, names) for name, array in _own(module)}
+    place = Place(path, type(module).__name__, module)
+    yield from layers_of(place, _forms(module), arrays)
+
+
+def _own(module: Any) -> Iterator[tuple[str, Any]]:
+    """Parameters, and the buffers that a state dict holds."""
+    deep = isinstance(module, nn.MultiheadAttention)
+    yield from module.named_parameters(recurse=deep)
+    passing: set[str] = module._non_persistent_buffers_set  # noqa: SLF001 - torch has no public name for it
+    yield from ((name, array) for name, array in module.named_buffers(recurse=False) if name not in passing)
+
+
+def _found(name: str, array: Any, names: dict[int, str]) -> Found:
+    return Found(name, names[id(array)], tuple(array.shape), str(array.dtype).removeprefix("torch."), array)
+
+
+def _forms(module: Any) -> tuple[Form, ...]:
+    if isinstance(module, nn.RNNBase):
+        return tuple(_recurrent_forms(module))
+    forms = forms_of([kind.__name__ for kind in type(module).__mro__ if kind.__module__.startswith("torch.")], "torch")
+    if forms and forms[0].kind == "batch_norm" and module.running_mean is None:
+        return tuple(Form("batch_norm_of_batch", form.parts) for form in forms)
+    return forms
+
+
+def _recurrent_forms(module: Any) -> Iterator[Form]:
+    kind = _RECURRENT[module.mode]
+    for layer in range(module.num_layers):
+        yield recurrent(kind, f"_l{layer}")
+        if module.bidirectional:
+            yield recurrent(kind, f"_l{layer}_reverse", "backward")
+
+
+models = TorchModels()

@@ -1,0 +1,167 @@
+"""Rows -> the target's arrays, all of them or none.
+
+Every value is made and checked before the first is written; if a write fails, the arrays
+written before it get their old values back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualcell.coded import Coded, HostArray, codes_of, decoded
+from dualcell.errors import PlanError
+from dualcell.weights.axes import Array, Move, moved
+from dualcell.weights.inventory import Weight
+from dualcell.weights.rows import Dropped, Row
+
+Read = Callable[[Any], HostArray]
+Write = Callable[[Any, HostArray], None]
+
+# dtype -> those that hold each of its values
+_WIDER: Mapping[str, tuple[str, ...]] = {
+    "float16": ("float32", "float64"),
+    "bfloat16": ("float32", "float64"),
+    "float32": ("float64",),
+    "int32": ("int64", "float64"),
+    "uint8": ("int16", "int32", "int64", "float16", "float32", "float64"),
+    "int64": (),
+}
+
+
+def is_exact(source: str, target: str) -> bool:
+    """Whether every value of one dtype is one of another."""
+    return source == target or target in _WIDER.get(source, ())
+
+
+def values_of(row: Row, arrays: Mapping[str, Any], read: Read) -> HostArray:
+    """The values a row writes, in the target's layout; a view where nothing is computed."""
+    if not row.sources:
+        return np.full(row.target.shape, row.fill, np.float32)
+    first, *others = [_moved(weight, move, arrays, read) for weight, move in row.sources]
+    if not others:
+        return first
+    whole = decoded(codes_of(first), first)
+    for other in others:
+        whole = whole + decoded(codes_of(other), other)
+    return whole
+
+
+def _moved(weight: Weight, move: Move, arrays: Mapping[str, Any], read: Read) -> HostArray:
+    whole = read(arrays[weight.array])
+    codes = moved(part_of(codes_of(whole), weight), move)
+    return Coded(codes, whole.table, whole.name) if isinstance(whole, Coded) else codes
+
+
+def part_of(array: Array, weight: Weight) -> Array:
+    """The part of an array that a weight is; a view."""
+    index, count = weight.part
+    if count == 1:
+        return array
+    length = array.shape[0] // count
+    return array[index * length : (index + 1) * length]
+
+
+def check_dropped(dropped: Iterable[Dropped], arrays: Mapping[str, Any], read: Read) -> None:
+    """See that weights without a place do nothing.
+
+    Raises:
+        PlanError: one of them has other values than the neutral one.
+    """
+    for one in dropped:
+        whole = read(arrays[one.weight.array])
+        part = part_of(codes_of(whole), one.weight)
+        if not np.all(decoded(part, whole) == one.neutral):
+            raise PlanError(
+                f"{one.weight.name} has no place in {one.layer!r}, and its values are not {one.neutral:g} everywhere, "
+                f"so to leave it out would change the results; build {one.layer!r} with a {one.weight.role}. "
+                f"Nothing was written."
+            )
+
+
+def stage(
+    rows: Sequence[Row], sources: Mapping[str, Any], targets: Mapping[str, Any], read: Read
+) -> dict[str, HostArray]:
+    """The new values of each target array, whole.
+
+    Raises:
+        PlanError: two rows want other values in the same place of an array (tied weights).
+    """
+    by_array: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_array[row.target.array].append(row)
+    staged: dict[str, HostArray] = {}
+    for name, group in by_array.items():
+        if len(group) == 1 and group[0].target.part[1] == 1:
+            staged[name] = values_of(group[0], sources, read)
+        else:
+            staged[name] = _assembled(group, sources, read(targets[name]), read)
+    return staged
+
+
+def _assembled(rows: Sequence[Row], sources: Mapping[str, Any], old: HostArray, read: Read) -> HostArray:
+    """An array of several parts, or one that several rows write."""
+    values = [values_of(row, sources, read) for row in rows]
+    first = next((each for each in values if isinstance(each, Coded)), None)
+    same = all(isinstance(each, Coded) for each in (*values, old))
+    plain: list[Array] = [codes_of(each) if same else decoded(codes_of(each), each) for each in values]
+    kept = codes_of(old) if same else decoded(codes_of(old), old)
+    whole = np.array(kept, dtype=np.result_type(*plain))
+    written: dict[tuple[int, int], tuple[Row, Array]] = {}
+    for row, value in zip(rows, plain, strict=True):
+        before = written.setdefault(row.target.part, (row, value))
+        if before[1].tobytes() != value.tobytes():
+            raise PlanError(
+                f"{row.target.array!r} is one array for several layers of the target (tied weights), and the source "
+                f"has other values for it: {before[0].source_name} and {row.source_name} differ. Tie them in the "
+                f"source, or leave one out with overrides={{...: None}}. Nothing was written."
+            )
+        part_of(whole, row.target)[...] = value
+    return Coded(whole, first.table, first.name) if same and first is not None else whole
+
+
+def write_all(staged: Mapping[str, HostArray], targets: Mapping[str, Any], read: Read, write: Write) -> None:
+    """Write every array, or none.
+
+    Raises:
+        PlanError: a write failed; what had been written has its old values again.
+    """
+    old: dict[str, HostArray] = {}
+    try:
+        for name, values in staged.items():
+            before = read(targets[name])
+            old[name] = _copy(before)
+            write(targets[name], values)
+    except BaseException as error:
+        for name, values in old.items():
+            write(targets[name], values)
+        if not isinstance(error, Exception):
+            raise
+        raise PlanError(
+            f"{list(old)[-1] if old else 'the target'} could not be written: {type(error).__name__}: {error}. "
+            f"What had been written before has its old values again."
+        ) from error
+
+
+def untangled(staged: dict[str, HostArray], targets: Mapping[str, Any], read: Read) -> dict[str, HostArray]:
+    """The values, copied where they lie in memory that is about to be written."""
+    spans = [_span(codes_of(read(array))) for array in targets.values()]
+    return {name: _apart(values, spans) for name, values in staged.items()}
+
+
+def _span(array: Array) -> tuple[int, int]:
+    return np.lib.array_utils.byte_bounds(array) if array.size else (0, 0)
+
+
+def _apart(values: HostArray, spans: Iterable[tuple[int, int]]) -> HostArray:
+    first, last = _span(codes_of(values))
+    if not any(first < end and start < last for start, end in spans):
+        return values
+    return _copy(values)
+
+
+def _copy(values: HostArray) -> HostArray:
+    return Coded(values.codes.copy(), values.table, values.name) if isinstance(values, Coded) else np.array(values)

@@ -1,0 +1,143 @@
+"""What a model holds, in no framework's words: `Inventory`, a list of `Layer`s of `Weight`s.
+
+The layouts are canonical: those of `kinds`. How a weight lies in its framework's array is
+told by its move, so a copy from any side to any other is one move there and one back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dualcell.weights.axes import Features, Move, shape_after
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One weight of a layer: a whole array of the framework, or one of its equal parts.
+
+    Attributes:
+        role: what it is in its kind of layer: `kernel`, `bias`, `scale`.
+        array: the framework's array it lies in, by path. Tied weights name the same array.
+        shape: the framework's shape of this part.
+        dtype: NumPy's name of the dtype, or the framework's.
+        part: `(index, count)`: part `index` of `count` equal ones along the first axis.
+        move: from the framework's layout to the canonical one.
+    """
+
+    role: str
+    array: str
+    shape: Shape
+    dtype: str
+    part: tuple[int, int] = (0, 1)
+    move: Move = ()
+
+    @property
+    def canonical(self) -> Shape:
+        """The shape in the canonical layout."""
+        return shape_after(self.shape, self.move)
+
+    @property
+    def name(self) -> str:
+        """`encoder/dense/kernel`, with the part in brackets where the array has several."""
+        return self.array if self.part[1] == 1 else f"{self.array}[{self.part[0]} of {self.part[1]}]"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Something that holds weights, of one kind of `kinds.KINDS`.
+
+    Attributes:
+        path: where it is in its model, in the framework's spelling.
+        kind: a name in `kinds.KINDS`.
+        weights: in the order of the kind's roles.
+        variant: what must agree beside the shapes: the groups of a convolution, a direction.
+        native: the framework's class.
+        aliases: other names people call it by.
+        doubt: why the order of its input features is unknown, and what to write; may be empty.
+        hint: what to change where it has no equivalent on the other side; may be empty.
+        source: the framework's object.
+    """
+
+    path: str
+    kind: str
+    weights: tuple[Weight, ...]
+    variant: str = ""
+    native: str = ""
+    aliases: tuple[str, ...] = ()
+    doubt: str = ""
+    hint: str = ""
+    source: Any = field(default=None, compare=False, repr=False)
+
+    def role(self, name: str) -> Weight | None:
+        """The weight in a role, or None."""
+        return next((weight for weight in self.weights if weight.role == name), None)
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What layers must share to hold the same weights: kind, variant and the main weight's shape."""
+        main = self.weights[0].canonical
+        if self.kind == "weight":
+            return "weight", tuple(size for size in main if size != 1)
+        if self.kind in _CONVOLUTIONS and set(main[2:]) == {1} and not self.variant:
+            return "dense", "", main[:2]  # a convolution of one place is a dense layer
+        return self.kind, self.variant, main
+
+    def with_features(self, axes: Mapping[str, int], segments: tuple[Shape, ...]) -> Layer:
+        """The layer, with the features along one axis of each role brought into the canonical order.
+
+        Args:
+            axes: role -> the canonical axis that runs over the features.
+            segments: see `axes.Features`.
+        """
+        if all(len(segment) == 1 or segment[-1] == 1 for segment in segments):
+            return self
+        return replace(self, weights=tuple(
+            replace(weight, move=(*weight.move, Features(axes[weight.role], segments)))
+            if weight.role in axes and _fits(weight.canonical, axes[weight.role], segments) else weight
+            for weight in self.weights
+        ))  # fmt: skip
+
+
+_CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
+
+
+def _fits(shape: Shape, axis: int, segments: tuple[Shape, ...]) -> bool:
+    from math import prod
+
+    return axis < len(shape) and shape[axis] == sum(prod(segment) for segment in segments)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How the layers of a model feed each other.
+
+    Attributes:
+        before: for each layer, the layers whose results reach it with no other layer between.
+        order: the layers, in the order they are reached from the model's results, earlier arguments first.
+    """
+
+    before: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything a model holds.
+
+    Attributes:
+        framework: the library.
+        label: the model's class, for sentences.
+        layers: in the model's own order; a shared layer once.
+        arrays: the framework's arrays by path.
+        flow: how they feed each other; None if it cannot be seen.
+    """
+
+    framework: str
+    label: str
+    layers: tuple[Layer, ...]
+    arrays: Mapping[str, Any] = field(repr=False)
+    flow: Flow | None = None

@@ -1,0 +1,189 @@
+"""Two inventories -> `Match`es: which layer holds which weights, and what says so.
+
+The evidence, strongest first: the user's word, how the layers feed each other, a shape that
+no other layer has, the order of definition. What none decides is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dualcell.errors import PlanError
+from dualcell.weights.inventory import Inventory, Layer
+from dualcell.weights.names import Couple, by_name, contradiction
+from dualcell.weights.overrides import Overrides, fits
+
+
+@dataclass(frozen=True)
+class Match:
+    """A layer of the source and the layer of the target that takes its weights.
+
+    Attributes:
+        source: the layer to read.
+        target: the layer to write.
+        by: what says so: `override`, `flow`, `shape`, `name` or `order`.
+    """
+
+    source: Layer
+    target: Layer
+    by: str
+
+
+@dataclass(frozen=True)
+class Matching:
+    """All that belongs together, and what is left over on each side.
+
+    Attributes:
+        matches: in the order of the target.
+        source_left: layers no target layer takes.
+        target_left: layers that get no weights.
+    """
+
+    matches: tuple[Match, ...]
+    source_left: tuple[Layer, ...]
+    target_left: tuple[Layer, ...]
+
+
+def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | None] | None = None) -> Matching:
+    """Find for each layer of the source the layer of the target that takes its weights.
+
+    Args:
+        source: what there is to copy.
+        target: where it goes.
+        overrides: see `plan.plan_weights`.
+
+    Raises:
+        PlanError: the evidence does not decide, or an override fits nothing.
+    """
+    matcher = _Matcher(source, target)
+    matcher.take(Overrides(source, target, overrides or {}))
+    matcher.by_signature()
+    matcher.by_order()
+    return matcher.matching()
+
+
+class _Matcher:
+    def __init__(self, source: Inventory, target: Inventory) -> None:
+        self.sides = source, target
+        self.found: dict[int, tuple[int, str]] = {}  # target -> source
+        self.free = [list(range(len(side.layers))) for side in self.sides]
+        self.dropped: tuple[set[int], set[int]] = set(), set()
+
+    def matching(self) -> Matching:
+        source, target = (side.layers for side in self.sides)
+        matches = tuple(Match(source[self.found[i][0]], target[i], self.found[i][1]) for i in sorted(self.found))
+        return Matching(matches, *(tuple(self._layers(side)) for side in (0, 1)))
+
+    def _layers(self, side: int, indices: Iterable[int] | None = None) -> list[Layer]:
+        return [self.sides[side].layers[index] for index in (self.free[side] if indices is None else indices)]
+
+    def pair(self, source: int, target: int, by: str) -> None:
+        """Note that two layers belong together."""
+        self.found[target] = source, by
+        self.free[0].remove(source)
+        self.free[1].remove(target)
+
+    def take(self, overrides: Overrides) -> None:
+        """First what the user said."""
+        for side, dropped in enumerate(overrides.dropped):
+            self.free[side] = [index for index in self.free[side] if index not in dropped]
+        for left, right in overrides.groups:
+            if len(left) == len(right) == 1:
+                self._said(left[0], right[0])
+            else:
+                self._inside(left, right)
+
+    def _said(self, source: int, target: int) -> None:
+        one, other = self.sides[0].layers[source], self.sides[1].layers[target]
+        if not fits(one, other):
+            raise PlanError(
+                f"overrides: {one.path!r} is {_described(one)} and {other.path!r} is {_described(other)}; "
+                f"their weights do not fit each other."
+            )
+        self.pair(source, target, "override")
+
+    def _inside(self, left: list[int], right: list[int]) -> None:
+        """Layers of what holds several, matched among themselves."""
+        parts = [
+            replace(side, layers=tuple(self._layers(index, inside)), flow=None)
+            for index, (side, inside) in enumerate(zip(self.sides, (left, right), strict=True))
+        ]
+        for found in match(parts[0], parts[1]).matches:
+            self._all([(found.source, found.target)], "override")
+
+    def groups(self) -> dict[Any, tuple[list[int], list[int]]]:
+        """The free layers of both sides by what they must share."""
+        groups: dict[Any, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side in (0, 1):
+            for index in self.free[side]:
+                groups[self.sides[side].layers[index].signature][side].append(index)
+        return dict(groups)
+
+    def by_signature(self) -> None:
+        """Layers that have no second of their kind and shape on either side."""
+        for left, right in self.groups().values():
+            if len(left) == len(right) == 1:
+                self.pair(left[0], right[0], "shape")
+
+    def by_order(self) -> None:
+        """The rest one after the other, if both sides go through the same shapes in the same order."""
+        groups = {key: pair for key, pair in self.groups().items() if all(pair)}
+        sequences = [[key for layer in self._layers(side) if (key := layer.signature) in groups] for side in (0, 1)]
+        for left, right in groups.values():
+            named = by_name(self._layers(0, left), self._layers(1, right))
+            couples = self._couples(left, right)
+            if sequences[0] == sequences[1]:
+                clash = contradiction(couples, numbers=True)
+                if clash is not None:
+                    raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), _two_ways(clash)))
+                self._all(couples, "order")
+            elif named is not None:
+                self._all(named, "name")
+            else:
+                reason = "the source has its layers in another order than the target, so the order does not decide"
+                if len(left) != len(right):
+                    reason = f"there are {len(left)} of them in the source and {len(right)} in the target"
+                raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), reason))
+
+    def _couples(self, left: Sequence[int], right: Sequence[int]) -> list[Couple]:
+        return list(zip(self._layers(0, left), self._layers(1, right), strict=False))
+
+    def _all(self, couples: Iterable[Couple], by: str) -> None:
+        for left, right in couples:
+            source = next(i for i in self.free[0] if self.sides[0].layers[i] is left)
+            target = next(i for i in self.free[1] if self.sides[1].layers[i] is right)
+            self.pair(source, target, by)
+
+
+def _two_ways(clash: tuple[Couple, Couple]) -> str:
+    (a, b), (c, d) = clash
+    return f"the order says {a.path!r} goes to {b.path!r} and {c.path!r} to {d.path!r}, their names say otherwise"
+
+
+def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str) -> str:
+    """What cannot be told apart, why, and what to write."""
+    first = left[0]
+    shape = "x".join(map(str, first.weights[0].canonical))
+    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    return (
+        f"these {first.kind} layers of shape {shape} fit each other in several ways, and {reason}:\n"
+        f"  source: {sources}\n  target: {targets}\n"
+        f"Say which belong together, as in overrides={{{left[0].path!r}: {right[0].path!r}}} "
+        f"(None instead of a path leaves a layer out)."
+    )
+
+
+def _described(layer: Layer) -> str:
+    shapes = ", ".join(f"{weight.role} {weight.canonical}" for weight in layer.weights)
+    return f"{layer.kind} ({shapes})"
+
+
+_MOST = 6
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
+    return ", ".join(map(repr, paths[:_MOST])) + more

@@ -1,0 +1,149 @@
+"""A `Match` -> `Row`s: which array is read, how its axes move, and where it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dualcell.weights.axes import Move, in_words, inverse, joined, reshape
+from dualcell.weights.inventory import Layer, Shape, Weight
+from dualcell.weights.kinds import KINDS, Role
+from dualcell.weights.matching import Match
+
+
+@dataclass(frozen=True)
+class Row:
+    """One weight of the target.
+
+    Attributes:
+        sources: the weights it is made of, each with its move into the target's layout:
+            usually one; several are added; none where it gets a neutral value.
+        target: the weight that is written.
+        kind: the layer kind.
+        fill: the neutral value; None if there is a source.
+        by: what says that they belong together, see `matching.Match`.
+        note: what else is to be known; may be empty.
+    """
+
+    sources: tuple[tuple[Weight, Move], ...]
+    target: Weight
+    kind: str
+    fill: float | None
+    by: str
+    note: str = ""
+
+    @property
+    def source_name(self) -> str:
+        """What is read, in words."""
+        return " + ".join(weight.name for weight, _ in self.sources) or f"{self.fill:g} everywhere"
+
+    @property
+    def move(self) -> str:
+        """The axis move, in words; empty if nothing moves."""
+        return in_words(self.sources[0][1]) if self.sources else ""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A weight of the source without a place in the target: its values must do nothing.
+
+    Attributes:
+        weight: the weight.
+        neutral: the value that does nothing.
+        layer: the target's layer that lacks it.
+    """
+
+    weight: Weight
+    neutral: float
+    layer: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a weight of a matched layer cannot be copied.
+
+    Attributes:
+        name: the weight.
+        reason: one sentence, with what to change.
+    """
+
+    name: str
+    reason: str
+
+
+def rows_of(match: Match) -> Iterator[Row | Dropped | Problem]:
+    """The rows of a match, in the order of the target's weights."""
+    source, target = match.source, match.target
+    if len(source.weights) == len(target.weights) == 1:  # also a bare parameter against a layer's only weight
+        yield _row(match, source.weights, target.weights[0])
+        return
+    roles = {role.name: role for role in KINDS[target.kind]} | {role.name: role for role in KINDS[source.kind]}
+    for weight in target.weights:
+        found = source.role(weight.role)
+        added = [] if found is None else _joining(source, target, weight.role)
+        if found is not None:
+            yield _row(match, (found, *added), weight)
+        else:
+            yield from _without_source(match, weight, roles[weight.role])
+    for weight in source.weights:
+        if target.role(weight.role) is None:
+            yield from _without_target(weight, target, roles[weight.role])
+
+
+def _joining(source: Layer, target: Layer, role: str) -> list[Weight]:
+    """What the source holds apart and the target only together with `role`."""
+    joining = [each.name for each in KINDS[source.kind] if each.joins == role]
+    return [weight for weight in source.weights if weight.role in joining and target.role(weight.role) is None]
+
+
+def _row(match: Match, sources: tuple[Weight, ...], target: Weight) -> Row | Problem:
+    moves: list[tuple[Weight, Move]] = []
+    for weight in sources:
+        move = _between(weight, target)
+        if move is None:
+            return Problem(
+                target.name,
+                f"{weight.name} has shape {weight.shape}, {weight.canonical} in the layout of both; "
+                f"{target.name} has {target.shape}, {target.canonical} there",
+            )
+        moves.append((weight, move))
+    note = "two biases added: their sum is rounded once" if len(sources) > 1 else ""
+    if match.source.kind != match.target.kind:
+        note = f"{match.source.native} as {match.target.native}"
+    return Row(tuple(moves), target, match.target.kind, None, match.by, note)
+
+
+def _between(source: Weight, target: Weight) -> Move | None:
+    """From one framework's layout to the other's; None if the shapes do not fit."""
+    here, there = source.canonical, target.canonical
+    if here == there:
+        return joined(source.move, inverse(target.move))
+    if _without_ones(here) != _without_ones(there):
+        return None
+    return joined(joined(source.move, reshape(here, there)), inverse(target.move))
+
+
+def _without_ones(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def _without_source(match: Match, weight: Weight, role: Role) -> Iterator[Row | Problem]:
+    if role.counter:
+        return
+    if role.neutral is None:
+        reason = f"{match.source.path!r} ({match.source.native}) has no {role.name}; build it with one"
+        yield Problem(weight.name, reason)
+        return
+    note = f"{match.source.path!r} has no {role.name}"
+    if role.joins and match.source.role(role.joins) is not None:
+        note = f"the bias is one array in the source; the whole of it goes to {role.joins}"
+    yield Row((), weight, match.target.kind, role.neutral, match.by, note)
+
+
+def _without_target(weight: Weight, target: Layer, role: Role) -> Iterator[Dropped | Problem]:
+    if role.counter or (role.joins and target.role(role.joins) is not None):
+        return
+    if role.neutral is None:
+        yield Problem(weight.name, f"{target.path!r} ({target.native}) has no {role.name}; build it with one")
+    else:
+        yield Dropped(weight, role.neutral, target.path)

@@ -1,0 +1,26 @@
+"""`PlanTable`: a weight plan in plain words, ready to be drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEADINGS = ("source", "target", "layer", "axis move", "by", "note")
+
+
+@dataclass(frozen=True)
+class PlanTable:
+    """What a plan says, as text.
+
+    Attributes:
+        title: the two models.
+        rows: a row for each weight that is written: the cells of `HEADINGS`.
+        notes: what is left over or cannot be copied, one sentence each.
+        complete: whether every weight has its place.
+        summary: the outcome in one sentence.
+    """
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    complete: bool
+    summary: str
