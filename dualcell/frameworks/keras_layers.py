@@ -9,9 +9,12 @@ import numpy as np
 
 from dualcell.coded import Coded, HostArray
 from dualcell.errors import PlanError
+from dualcell.frameworks.keras_trace import Symbolic, trace
+from dualcell.weights.features import feature_orders, in_order, with_doubts
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import GRU_RESET_BEFORE, Form, forms_of
 from dualcell.weights.reading import Found, Place, layers_of
+from dualcell.weights.steps import flow_of
 
 Variables = Callable[[Any], list[Any]]
 
@@ -22,11 +25,13 @@ class KerasReader:
     Args:
         base: the class of all its layers.
         variables: gives the variables a layer made itself, without those of layers in it.
+        symbolic: what it has to look into layers that have no graph, if anything.
     """
 
-    def __init__(self, base: Any, variables: Variables) -> None:
+    def __init__(self, base: Any, variables: Variables, symbolic: Symbolic | None = None) -> None:
         self.base = base
         self.variables = variables
+        self.symbolic = symbolic
 
     def inventory(self, model: Any) -> Inventory:
         """What a model or a layer holds.
@@ -42,7 +47,12 @@ class KerasReader:
             found = {found.name: found for found in self._found(place, names)}
             arrays |= {each.path: each.array for each in found.values()}
             layers += layers_of(place, _forms(place.layer), found)
-        return Inventory("keras", type(model).__name__, tuple(layers), arrays)
+        steps = trace(model, layers, self.children, self.symbolic)
+        if steps is None:
+            return Inventory("keras", type(model).__name__, tuple(with_doubts(layers)), arrays)
+        orders = feature_orders(steps)
+        ordered = tuple(in_order(index, layer, orders) for index, layer in enumerate(layers))
+        return Inventory("keras", type(model).__name__, ordered, arrays, flow_of(steps, layers))
 
     def _walk(self, model: Any) -> Iterator[Place]:
         """Every layer once, the outer before the inner, in the model's order."""
@@ -73,7 +83,7 @@ class KerasReader:
     def _attributes(self, items: Any, path: str) -> Iterator[tuple[int, str]]:
         """(id, attribute) of the layers among attributes, inner lists and dictionaries included."""
         for name, value in reversed(list(items)):  # the first name a layer has wins
-            if str(name) in _BOOKKEEPING:
+            if str(name) in _BOOKKEEPING or str(name).startswith("_self_"):
                 continue
             if isinstance(value, self.base):
                 yield id(value), f"{path}{name}"

@@ -8,6 +8,7 @@ import keras
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.frameworks.keras_trace import Symbolic
 from dualcell.weights.inventory import Inventory
 
 
@@ -18,7 +19,7 @@ class KerasModels:
         return isinstance(model, keras.layers.Layer)
 
     def inventory(self, model: Any) -> Inventory:
-        return KerasReader(keras.layers.Layer, _own).inventory(model)
+        return KerasReader(keras.layers.Layer, _own, _SYMBOLIC).inventory(model)
 
     def write(self, array: Any, values: HostArray) -> None:
         array.assign(keras_array(values))
@@ -28,4 +29,39 @@ def _own(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]  # noqa: SLF001 - of the layer alone
 
 
+def _fresh(node: Any) -> Any:
+    """The arguments of a node with new symbolic tensors, and the couples of old and new."""
+    pairs: list[tuple[Any, Any]] = []
+
+    def new(leaf: Any) -> Any:
+        if not _is_tensor(leaf):
+            return leaf
+        pairs.append((leaf, keras.KerasTensor(leaf.shape, leaf.dtype)))
+        return pairs[-1][1]
+
+    return keras.tree.map_structure(new, (list(node.arguments.args), dict(node.arguments.kwargs))), pairs
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, keras.KerasTensor)
+
+
+def _inputs(model: Any) -> tuple[list[Any], dict[str, Any]] | None:
+    """Symbolic arguments of the shapes a model was built for."""
+    shapes: dict[str, Any] = getattr(model, "_build_shapes_dict", None) or {}
+    if not shapes:
+        return None
+    tensors = {name.removesuffix("_shape"): _of_shape(shape) for name, shape in shapes.items()}
+    return ([*tensors.values()], {}) if len(tensors) == 1 else ([], tensors)
+
+
+def _of_shape(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {name: _of_shape(each) for name, each in shape.items()}
+    if any(isinstance(each, list | tuple) for each in shape):
+        return [_of_shape(each) for each in shape]
+    return keras.KerasTensor(tuple(shape))
+
+
+_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs)
 models = KerasModels()

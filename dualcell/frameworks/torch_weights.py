@@ -12,9 +12,11 @@ from torch import nn
 
 from dualcell.coded import Coded, HostArray
 from dualcell.errors import PlanError
+from dualcell.frameworks.torch_trace import trace
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of
+from dualcell.weights.steps import flow_of
 
 _RECURRENT = {"RNN_TANH": "rnn", "RNN_RELU": "rnn", "LSTM": "lstm", "GRU": "gru"}
 
@@ -32,8 +34,10 @@ class TorchModels:
         for path, array in (*model.named_parameters(), *model.named_buffers()):
             _check(path, array)
             arrays[names.setdefault(id(array), path)] = array
-        layers = [layer for path, module in _walk(model, "") for layer in _layers(path, module, names)]
-        return Inventory("torch", type(model).__name__, tuple(layers), arrays)
+        layers = tuple(layer for path, module in _walk(model, "") for layer in _layers(path, module, names))
+        steps = trace(model, layers, names)
+        flow = None if steps is None else flow_of(steps, layers)
+        return Inventory("torch", type(model).__name__, layers, arrays, flow)
 
     def write(self, array: Any, values: HostArray) -> None:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""

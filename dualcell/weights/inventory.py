@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 from dualcell.weights.axes import Features, Move, shape_after
@@ -93,22 +94,33 @@ class Layer:
             axes: role -> the canonical axis that runs over the features.
             segments: see `axes.Features`.
         """
-        if all(len(segment) == 1 or segment[-1] == 1 for segment in segments):
+        if all(prod(segment[:-1]) == 1 or segment[-1] == 1 for segment in segments):
             return self
         return replace(self, weights=tuple(
             replace(weight, move=(*weight.move, Features(axes[weight.role], segments)))
-            if weight.role in axes and _fits(weight.canonical, axes[weight.role], segments) else weight
+            if weight.role in axes else weight for weight in self.weights
+        ))  # fmt: skip
+
+    def fits_features(self, axes: Mapping[str, int], segments: tuple[Shape, ...]) -> bool:
+        """Whether there are as many features along those axes as the maps have elements."""
+        features = sum(prod(segment) for segment in segments)
+        shapes = [(weight.canonical, axes[weight.role]) for weight in self.weights if weight.role in axes]
+        return all(axis < len(shape) and shape[axis] == features for shape, axis in shapes)
+
+    def without_features(self) -> Layer:
+        """The layer, with flattened features left in the framework's own order."""
+        return replace(self, weights=tuple(
+            replace(weight, move=tuple(step for step in weight.move if not isinstance(step, Features)))
             for weight in self.weights
         ))  # fmt: skip
 
+    @property
+    def has_features(self) -> bool:
+        """Whether flattened features are brought into another order."""
+        return any(isinstance(step, Features) for weight in self.weights for step in weight.move)
+
 
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
-
-
-def _fits(shape: Shape, axis: int, segments: tuple[Shape, ...]) -> bool:
-    from math import prod
-
-    return axis < len(shape) and shape[axis] == sum(prod(segment) for segment in segments)
 
 
 @dataclass(frozen=True)
@@ -118,10 +130,12 @@ class Flow:
     Attributes:
         before: for each layer, the layers whose results reach it with no other layer between.
         order: the layers, in the order they are reached from the model's results, earlier arguments first.
+        turned: layers that a transposition of axes leads to.
     """
 
     before: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]
+    turned: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

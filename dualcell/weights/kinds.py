@@ -50,7 +50,7 @@ KINDS: Mapping[str, tuple[Role, ...]] = {
     "dense": (_KERNEL, _BIAS),
     **{f"conv{rank}d": (_KERNEL, _BIAS) for rank in (1, 2, 3)},
     **{f"conv{rank}d_transpose": (Role("kernel"), _BIAS) for rank in (1, 2, 3)},
-    "embedding": (Role("table"),),
+    "embedding": (Role("table", outputs=1),),
     "batch_norm": (*_STATISTICS, *_NORM, Role("steps", counter=True)),
     "batch_norm_of_batch": (*_NORM,),  # without moving statistics
     "layer_norm": _NORM,
@@ -65,7 +65,8 @@ KINDS: Mapping[str, tuple[Role, ...]] = {
         for role in (Role(f"{name}_kernel", inputs=1), Role(f"{name}_bias", 0.0))
     ),
     "prelu": (Role("slope", inputs=0, outputs=0),),
-    "weight": (Role("value"),),  # a bare parameter or buffer
+    "weight": (Role("value", inputs=0, outputs=0),),  # a bare parameter or buffer
+    "counter": (Role("value", counter=True),),  # a bare number of steps
 }  # fmt: skip
 
 
@@ -265,7 +266,7 @@ TORCH: Mapping[str, tuple[Form, ...]] = {
     ),
 }
 
-BARE = Form("weight", (Part("value", "", _bare),))
+BARE = Part("value", "", _bare)
 FORMS: Mapping[str, Mapping[str, tuple[Form, ...]]] = {"keras": KERAS, "torch": TORCH}
 
 

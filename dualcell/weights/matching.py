@@ -7,14 +7,15 @@ no other layer has, the order of definition. What none decides is an error, neve
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
-from dualcell.weights.inventory import Inventory, Layer
+from dualcell.weights.inventory import Flow, Inventory, Layer
 from dualcell.weights.names import Couple, by_name, contradiction
 from dualcell.weights.overrides import Overrides, fits
+from dualcell.weights.refinement import Refinement
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
     """
     matcher = _Matcher(source, target)
     matcher.take(Overrides(source, target, overrides or {}))
+    matcher.by_flow()
     matcher.by_signature()
     matcher.by_order()
     return matcher.matching()
@@ -122,6 +124,72 @@ class _Matcher:
                 groups[self.sides[side].layers[index].signature][side].append(index)
         return dict(groups)
 
+    def by_flow(self) -> None:
+        """Layers that the wiring of both models tells apart; then those that it does not, in order."""
+        flows = self.sides[0].flow, self.sides[1].flow
+        if flows[0] is None or flows[1] is None:
+            return
+        known = [*self.found.items()]
+        colours = [
+            {index: layers[index].signature for index in (*self.free[side], *(pair[side] for pair in _pairs(known)))}
+            for side, layers in enumerate(each.layers for each in self.sides)
+        ]
+        refinement = Refinement((flows[0], flows[1]), (colours[0], colours[1]))
+        for source, target in _pairs(known):
+            refinement.fix(source, target)
+        while True:
+            while pairs := refinement.refine():
+                for source, target in pairs:
+                    unique = self._alone(source, target)
+                    self.pair(source, target, "shape" if unique else "flow")
+            alike = next((pair for pair in refinement.alike() if len(pair[0]) == len(pair[1])), None)
+            if alike is None:
+                break
+            for source, target, by in self._in_order(alike, (flows[0], flows[1])):
+                self.pair(source, target, by)
+                refinement.fix(source, target)
+        self._no_crossed_names()
+
+    def _alone(self, source: int, target: int) -> bool:
+        """Whether no other layer of either side has their kind and shape."""
+        return all(
+            sum(layer.signature == side.layers[index].signature for layer in side.layers) == 1
+            for side, index in zip(self.sides, (source, target), strict=True)
+        )
+
+    def _in_order(self, alike: tuple[list[int], list[int]], flows: tuple[Flow, Flow]) -> list[tuple[int, int, str]]:
+        """Layers wired alike: by equal names, else one after the other if every order there is says the same."""
+        layers = [self._layers(side, indices) for side, indices in enumerate(alike)]
+        named = by_name(layers[0], layers[1])
+        if named is not None:
+            return [(self._index(0, one), self._index(1, other), "name") for one, other in named]
+        reached = [sorted(alike[side], key=_place(flows[side])) for side in (0, 1)]
+        orders = [[*zip(*map(sorted, alike), strict=True)], [*zip(*reached, strict=True)]]
+        if {*orders[0]} != {*orders[1]}:
+            reason = "the order of definition says otherwise than the order in which they are called"
+            raise PlanError(_undecided(layers[0], layers[1], reason))
+        couples = [(self.sides[0].layers[one], self.sides[1].layers[other]) for one, other in orders[0]]
+        clash = contradiction(couples, numbers=True)
+        if clash is not None:
+            raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash)))
+        return [(one, other, "order") for one, other in orders[0]]
+
+    def _index(self, side: int, layer: Layer) -> int:
+        return next(index for index, each in enumerate(self.sides[side].layers) if each is layer)
+
+    def _no_crossed_names(self) -> None:
+        """What the wiring says must not be denied by names that both sides share."""
+        couples: dict[Any, list[Couple]] = defaultdict(list)
+        for target, (source, by) in self.found.items():
+            if by == "flow":
+                pair = self.sides[0].layers[source], self.sides[1].layers[target]
+                couples[pair[1].signature].append(pair)
+        for group in couples.values():
+            clash = contradiction(group, numbers=False)
+            if clash is not None:
+                layers = [[couple[side] for couple in clash] for side in (0, 1)]
+                raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash, "wiring")))
+
     def by_signature(self) -> None:
         """Layers that have no second of their kind and shape on either side."""
         for left, right in self.groups().values():
@@ -158,9 +226,18 @@ class _Matcher:
             self.pair(source, target, by)
 
 
-def _two_ways(clash: tuple[Couple, Couple]) -> str:
+def _pairs(found: Iterable[tuple[int, tuple[int, str]]]) -> list[tuple[int, int]]:
+    return [(source, target) for target, (source, _) in found]
+
+
+def _place(flow: Flow) -> Callable[[int], int]:
+    places = {index: place for place, index in enumerate(flow.order)}
+    return lambda index: places.get(index, len(places))
+
+
+def _two_ways(clash: tuple[Couple, Couple], evidence: str = "order") -> str:
     (a, b), (c, d) = clash
-    return f"the order says {a.path!r} goes to {b.path!r} and {c.path!r} to {d.path!r}, their names say otherwise"
+    return f"the {evidence} says {a.path!r} goes to {b.path!r} and {c.path!r} to {d.path!r}, their names say otherwise"
 
 
 def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str) -> str:

@@ -80,7 +80,8 @@ def _numbered_otherwise(first: Couple, second: Couple) -> bool:
     return directions[0] != directions[1]
 
 
-def _numbers(path: str) -> tuple[str, tuple[int, ...]]:
-    """`block2_conv1` -> (`block#conv#`, (2, 1)); `dense` is `dense_0`."""
-    stem = re.sub(r"_?\d+", "", path)
-    return stem, tuple(int(number) for number in re.findall(r"\d+", path))
+def _numbers(path: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """`block_3/dense` -> (`block/dense`, ((3,), (0,)))."""
+    steps = re.split(r"[./]", path)
+    stem = "/".join(re.sub(r"_?\d+", "", step) for step in steps)
+    return stem, tuple(tuple(map(int, re.findall(r"\d+", step))) or (0,) for step in steps)

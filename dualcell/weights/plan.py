@@ -11,6 +11,7 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
 from dualcell.render.plan import plan_html, plan_text
+from dualcell.weights.boundary import Flatten, with_features
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.matching import Matching, match
@@ -150,10 +151,16 @@ def _shape(side: Inventory, path: str) -> str:
 
 def _left(layers: tuple[Layer, ...], used: set[str]) -> tuple[str, ...]:
     """The arrays of layers that are left over; one that is tied to a weight with a place is none."""
-    return tuple(dict.fromkeys(w.array for layer in layers for w in layer.weights if w.array not in used))
+    return tuple(
+        dict.fromkeys(
+            w.array for layer in layers if layer.kind != "counter" for w in layer.weights if w.array not in used
+        )
+    )
 
 
-def plan_weights(source: Any, target: Any, overrides: Mapping[str, str | None] | None = None) -> WeightPlan:
+def plan_weights(
+    source: Any, target: Any, overrides: Mapping[str, str | None] | None = None, *, flatten: Flatten | None = None
+) -> WeightPlan:
     """Find out which weight of one model belongs where in another; nothing is copied yet.
 
     Args:
@@ -161,16 +168,20 @@ def plan_weights(source: Any, target: Any, overrides: Mapping[str, str | None] |
         target: the same, of the same or the other framework.
         overrides: layers that belong together, `{"conv1": "features.0"}`; a path may also be
             of what holds layers, `*` in both stands for any text, and None leaves a layer out.
+        flatten: for a Dense layer after flattened maps whose shape the Keras model does not
+            show: its path -> their (height, width, channels); or None if both frameworks
+            hand it its features in the same order.
 
     Returns:
         A plan that shows as a table. `plan.apply()` copies.
 
     Raises:
         PlanError: one of them is no model, a layer is not built yet, an override fits
-            nothing, or layers fit each other in several ways and nothing decides.
+            nothing, layers fit each other in several ways and nothing decides, or the
+            order of flattened features cannot be found.
     """
     inventories = [_inventory(model, side) for model, side in ((source, "source"), (target, "target"))]
-    matching = match(inventories[0], inventories[1], overrides)
+    matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     made = [row for found in matching.matches for row in rows_of(found)]
     adapter = model_adapter(target)
     assert adapter is not None  # noqa: S101 - it has an inventory

@@ -76,8 +76,9 @@ def _main(kind: str) -> tuple[str, ...]:
 
 def bare(place: Place, found: Found) -> Layer:
     """A weight on its own: a parameter or buffer outside the layers of the table."""
-    weight = Weight("value", found.path, found.shape, found.dtype, move=BARE.parts[0].move(found.shape))
-    return Layer(found.path, BARE.kind, (weight,), native=place.native, source=place.layer)
+    weight = Weight("value", found.path, found.shape, found.dtype, move=BARE.move(found.shape))
+    kind = "counter" if "int" in found.dtype and not found.shape else "weight"
+    return Layer(found.path, kind, (weight,), native=place.native, source=place.layer)
 
 
 def _weights(form: Form, arrays: Mapping[str, Found]) -> Iterator[Weight]:

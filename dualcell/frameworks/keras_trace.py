@@ -1,0 +1,225 @@
+"""The steps of a Keras model, of version 3 or 2, read from its graph. Imports neither.
+
+What has no graph, a subclassed model or layer, is called once on symbolic tensors, which
+hold no values, as Keras itself does to find a layer's output shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dualcell.weights.inventory import Layer
+from dualcell.weights.steps import Stages, Step, Trace
+
+_ONE_AFTER_THE_OTHER = {"RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "TimeDistributed"}
+
+
+@dataclass(frozen=True)
+class Symbolic:
+    """What a version of Keras offers to call a layer on symbolic tensors.
+
+    Attributes:
+        flatten: the leaves of a nested structure.
+        fresh: the same structure with new symbolic tensors, and each leaf's new one.
+        is_tensor: whether a leaf is a symbolic tensor.
+        inputs: symbolic arguments for a built model: positional ones and keyword ones; None if unknown.
+    """
+
+    flatten: Callable[[Any], list[Any]]
+    fresh: Callable[[Any], Any]
+    is_tensor: Callable[[Any], bool]
+    inputs: Callable[[Any], tuple[list[Any], dict[str, Any]] | None]
+
+
+class Unseen(Exception):
+    """A part of the model cannot be looked into."""
+
+
+def trace(model: Any, layers: Sequence[Layer], children: Callable[[Any], list[tuple[str, Any]]],
+          symbolic: Symbolic | None) -> Trace | None:  # fmt: skip
+    """The steps of a model, or None if they cannot be seen.
+
+    Args:
+        model: a built Keras layer or model.
+        layers: what it holds; `stages` speaks of them by index.
+        children: gives the layers in a layer.
+        symbolic: to look into what has no graph; None to give up there.
+    """
+    walker = _Walker(layers, children, symbolic)
+    try:
+        with _unchanged(model):
+            results = walker.root(model)
+    except Exception:  # any `call` may refuse symbolic tensors, in its own words; then the order has to do
+        return None
+    return Trace(tuple(walker.steps), tuple(results))
+
+
+@contextmanager
+def _unchanged(model: Any) -> Generator[None]:
+    """Put back what calls on symbolic tensors leave in the layers."""
+    before: list[tuple[Any, dict[str, Any], list[tuple[Any, int]]]] = []
+    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public name for it
+        lists = [vars(layer).get(name) for name in ("_inbound_nodes", "_outbound_nodes")]
+        before.append((layer, dict(vars(layer)), [(each, len(each)) for each in lists if each is not None]))
+    try:
+        yield
+    finally:
+        for layer, attributes, lists in before:
+            vars(layer).clear()
+            vars(layer).update(attributes)
+            for nodes, length in lists:
+                del nodes[length:]
+
+
+class _Walker:
+    def __init__(self, layers: Sequence[Layer], children: Any, symbolic: Symbolic | None) -> None:
+        self.children = children
+        self.symbolic = symbolic
+        self.steps: list[Step] = []
+        self.own: dict[int, list[int]] = {}
+        self.bare: dict[int, list[int]] = {}
+        for index, layer in enumerate(layers):
+            if layer.kind == "counter":
+                continue
+            by_layer = self.bare if layer.kind == "weight" else self.own
+            by_layer.setdefault(id(layer.source), []).append(index)
+        self._count = 0
+
+    def root(self, model: Any) -> list[int]:
+        graph = _graph(model)
+        if graph is not None:
+            return self.walk(graph[1], {})
+        if self.stages(model) is not None:
+            return [self.add(Step(type(model).__name__, (), self.number(), self.stages(model) or (), source=model))]
+        given = self.symbolic.inputs(model) if self.symbolic else None
+        if self.symbolic is None or given is None:
+            raise Unseen
+        leaves = [each for each in self.symbolic.flatten(given) if self.symbolic.is_tensor(each)]
+        known = {id(each): self.add(_input(each, self.number())) for each in leaves}
+        return self.called(model, given, known)
+
+    def number(self) -> int:
+        """A new value."""
+        self._count += 1
+        return self._count
+
+    def add(self, step: Step) -> int:
+        self.steps.append(step)
+        return step.output
+
+    def called(self, layer: Any, given: tuple[Any, Any], known: dict[int, int]) -> list[int]:
+        """What `layer.call` gives for symbolic arguments."""
+        assert self.symbolic is not None  # noqa: S101 - the caller has looked
+        args, kwargs = given
+        results = self.symbolic.flatten(layer.call(*args, **kwargs))
+        outputs = [each for each in results if self.symbolic.is_tensor(each)]
+        if not outputs:
+            raise Unseen
+        # whatever a custom layer does with weights of its own, they reach its result
+        bare = tuple(self.bare.get(id(layer), ()))
+        values = self.walk(outputs, known)
+        shapes = _shape(outputs[0]), _shape(outputs[0])
+        return [self.add(Step("weights", tuple(values), self.number(), (bare,), shapes))] if bare else values
+
+    def walk(self, outputs: Sequence[Any], known: dict[int, int]) -> list[int]:
+        """Add the steps that lead to some tensors; returns their values."""
+        nodes: dict[int, int] = {}
+        stack = [*reversed(outputs)]
+        while stack:
+            tensor = stack[-1]
+            node = None if id(tensor) in known else _node(tensor)
+            if node is None or id(node) in nodes:
+                stack.pop()
+                continue
+            waiting = [each for each in _inputs(node) if id(each) not in known and id(_node(each)) not in nodes]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            stack.pop()
+            values = [known[id(each)] if id(each) in known else nodes[id(_node(each))] for each in _inputs(node)]
+            nodes[id(node)] = self.step(node, tensor, values)
+        return [known[id(each)] if id(each) in known else nodes[id(_node(each))] for each in outputs]
+
+    def step(self, node: Any, tensor: Any, values: list[int]) -> int:
+        """Add the steps of one node; returns the value it gives."""
+        layer, inputs = _operation(node, tensor), _inputs(node)
+        shapes = (_shape(inputs[0]) if inputs else (), _shape(tensor))
+        stages = self.stages(layer)
+        if stages is not None:
+            return self.add(Step(type(layer).__name__, tuple(values), self.number(), stages, shapes, source=layer))
+        inner = layer if _graph(layer) is not None else getattr(layer, "layer", None)
+        graph = _graph(inner) if inner is not None else None
+        if graph is not None:
+            known = {id(each): value for each, value in zip(graph[0], values, strict=True)}
+            return self._one(self.walk(graph[1], known), shapes)
+        if self.symbolic is None:
+            raise Unseen
+        given, pairs = self.symbolic.fresh(node)
+        known = {id(new): values[[id(each) for each in inputs].index(id(old))] for old, new in pairs}
+        return self._one(self.called(layer, given, known), shapes)
+
+    def _one(self, values: list[int], shapes: Any) -> int:
+        return values[0] if len(values) == 1 else self.add(Step("outputs", tuple(values), self.number(), shapes=shapes))
+
+    def stages(self, layer: Any) -> Stages | None:
+        """The layers of the inventory in a layer, if it calls them in a way that is known; else None."""
+        own = self.own.get(id(layer))
+        if own is not None:
+            return tuple((index,) for index in own)
+        inside = [(child, self.stages(child)) for _, child in self._weighted(layer)]
+        names = {kind.__name__ for kind in type(layer).__mro__}
+        if not inside:
+            bare = tuple(self.bare.get(id(layer), ()))
+            return (bare,) if bare else ()
+        parts = [stages for _, stages in inside if stages is not None]
+        if len(parts) < len(inside) or _graph(layer) is not None:
+            return None
+        if "Bidirectional" in names:
+            return tuple(tuple(index for stage in side for index in stage) for side in _side_by_side(parts))
+        return tuple(stage for part in parts for stage in part) if names & _ONE_AFTER_THE_OTHER else None
+
+    def _weighted(self, layer: Any) -> Iterator[tuple[str, Any]]:
+        if not hasattr(layer, "_flatten_layers"):
+            return
+        for name, child in self.children(layer):
+            if any(id(each) in self.own or id(each) in self.bare for each in child._flatten_layers()):  # noqa: SLF001
+                yield name, child
+
+
+def _side_by_side(parts: Sequence[Stages]) -> Iterator[tuple[tuple[int, ...], ...]]:
+    yield from zip(*parts, strict=True)
+
+
+def _graph(model: Any) -> tuple[list[Any], list[Any]] | None:
+    """The symbolic inputs and outputs of a functional or sequential model, else None."""
+    if not hasattr(model, "layers"):
+        return None
+    inputs, outputs = (getattr(model, name, None) for name in ("inputs", "outputs"))
+    return (list(inputs), list(outputs)) if inputs and outputs else None
+
+
+def _node(tensor: Any) -> Any:
+    """What made a tensor; None for one that nothing made."""
+    layer, index, _ = tensor._keras_history  # noqa: SLF001 - Keras has no public name for it
+    return None if layer is None else layer._inbound_nodes[index]  # noqa: SLF001
+
+
+def _operation(node: Any, tensor: Any) -> Any:
+    return getattr(node, "operation", None) or getattr(node, "layer", None) or tensor._keras_history[0]  # noqa: SLF001
+
+
+def _inputs(node: Any) -> list[Any]:
+    if getattr(node, "is_input", False):
+        return []
+    return list(node.input_tensors if hasattr(node, "operation") else node.keras_inputs)
+
+
+def _shape(tensor: Any) -> tuple[int | None, ...]:
+    return tuple(tensor.shape)
+
+
+def _input(tensor: Any, value: int) -> Step:
+    return Step("InputLayer", (), value, shapes=((), _shape(tensor)))

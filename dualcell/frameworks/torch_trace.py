@@ -1,0 +1,115 @@
+"""The steps of a torch module, seen by torch.fx: its `forward` runs once on stand-ins that hold no values."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch.fx
+
+from dualcell.weights.inventory import Layer
+from dualcell.weights.steps import Stages, Step, Trace
+
+_SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
+
+
+def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trace | None:
+    """The steps of a module, or None if its `forward` cannot run on stand-ins.
+
+    Args:
+        model: the module.
+        layers: what it holds; `stages` speaks of them by index.
+        names: id of a parameter or buffer -> its name in `layers`.
+    """
+    stages = _stages(layers)
+    holders = {*stages}
+    tracer = _Tracer(holders)
+    try:
+        with _unchanged(model):
+            graph = tracer.trace(model)
+    except Exception:  # any forward may refuse stand-ins, in its own words; then the order has to do
+        return None
+    modules = dict(model.named_modules())
+    return _steps(graph, modules, stages, _bare(layers), names, model)
+
+
+class _Tracer(torch.fx.Tracer):
+    """Goes into every module but those of the table."""
+
+    def __init__(self, holders: set[int]) -> None:
+        super().__init__()
+        self.holders = holders
+
+    def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
+        return id(m) in self.holders or super().is_leaf_module(m, module_qualified_name)
+
+
+@contextmanager
+def _unchanged(model: Any) -> Generator[None]:
+    """Put back what `forward` stores in the modules: it would be stand-ins."""
+    before = [(module, dict(vars(module))) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+
+
+def _stages(layers: Sequence[Layer]) -> dict[int, Stages]:
+    """A module, by its id, -> the layers it holds, stage by stage; both directions of one layer are one stage."""
+    found: dict[int, list[tuple[int, ...]]] = {}
+    for index, layer in enumerate(layers):
+        if layer.kind in ("weight", "counter"):
+            continue
+        stages = found.setdefault(id(layer.source), [])
+        if layer.variant == "backward" and stages:
+            stages[-1] += (index,)
+        else:
+            stages.append((index,))
+    return {module: tuple(stages) for module, stages in found.items()}
+
+
+def _bare(layers: Sequence[Layer]) -> dict[str, int]:
+    """Name of an array -> the layer it is in."""
+    return {weight.array: index for index, layer in reversed([*enumerate(layers)]) for weight in layer.weights}
+
+
+def _steps(
+    graph: Any, modules: Mapping[str, Any], stages: Mapping[int, Stages], arrays: Mapping[str, int],
+    names: Mapping[int, str], model: Any,
+) -> Trace | None:  # fmt: skip
+    numbers = {node: number for number, node in enumerate(graph.nodes)}
+    steps: list[Step] = []
+    results: tuple[int, ...] = ()
+    for node in graph.nodes:
+        inputs = tuple(numbers[each] for each in node.all_input_nodes)
+        if node.op == "output":
+            results = inputs
+        elif node.op == "call_module":
+            module = modules[node.target]
+            held = stages.get(id(module), ())
+            if not held and any(True for _ in module.parameters()):
+                return None  # torch's own containers of layers, that fx does not go into
+            steps.append(Step(type(module).__name__, inputs, numbers[node], held))
+        elif node.op == "get_attr":
+            index = arrays.get(names.get(id(_attribute(model, node.target)), ""))
+            steps.append(Step("get_attr", inputs, numbers[node], () if index is None else ((index,),)))
+        else:
+            steps.append(_call(node, inputs, numbers[node]))
+    return Trace(tuple(steps), results)
+
+
+def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    if name == "getattr":
+        name = str(node.args[1])
+    return Step(name, inputs, output, blind=name in _SHAPES)
+
+
+def _attribute(model: Any, path: str) -> Any:
+    value = model
+    for step in path.split("."):
+        value = getattr(value, step, None)
+    return value

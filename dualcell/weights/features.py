@@ -1,0 +1,221 @@
+"""Where flattened feature maps meet layers: the order of their features, found from a Keras model's steps.
+
+Keras flattens (height, width, channels), PyTorch (channels, height, width): so the layers
+between a Flatten and the next Dense, and those before a Reshape into maps, hold their
+features in another order. Steps go through layers of one feature axis alone unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dualcell.weights.inventory import Layer
+from dualcell.weights.kinds import feature_axes
+from dualcell.weights.steps import Step, Trace
+
+Segments = tuple[tuple[int, ...], ...]
+
+_IMAGES = re.compile(
+    r"(Depthwise|Separable)?Conv\dD(Transpose)?|(Max|Average|Adaptive\w+)Pool(ing)?\dD|UpSampling\dD|ZeroPadding\dD"
+    r"|Cropping\dD|Resizing|SpatialDropout\dD|ConvLSTM\dD"
+)
+_SEQUENCES = ("Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "MultiHeadAttention", "Attention",
+              "AdditiveAttention", "GroupedQueryAttention")  # fmt: skip
+_MIXING = ("Dense", "EinsumDense", "Embedding", "MatMul", "Einsum", "Dot")  # their outputs are other features
+_TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of the features of a value without space axes.
+
+    Attributes:
+        segments: see `axes.Features`; None if it cannot be told.
+    """
+
+    segments: Segments | None
+
+
+@dataclass(frozen=True)
+class FeatureOrders:
+    """For each layer of an inventory, by index, the order of the features it takes and gives.
+
+    Attributes:
+        inputs: before the layer.
+        outputs: after it.
+        maps: what it takes if that has space axes: `image`, `same` or `unknown`, see `_maps`.
+    """
+
+    inputs: dict[int, Order]
+    outputs: dict[int, Order]
+    maps: dict[int, str]
+
+
+def feature_orders(trace: Trace) -> FeatureOrders:
+    """Follow the maps through a model, backwards from what wants them and forwards from what makes them."""
+    wanted = _wanted(trace)
+    maps: dict[int, str] = {}
+    orders: dict[int, Order] = {}
+    found = FeatureOrders({}, {}, {})
+    for step in trace.steps:
+        maps[step.output] = _maps(step, maps)
+        rank = len(step.shapes[1])
+        if rank == 2:
+            orders[step.output] = _order(step, maps, orders, wanted)
+        for index in (index for stage in step.stages for index in stage):
+            if step.inputs and len(step.shapes[0]) == 2:
+                found.inputs[index] = orders.get(step.inputs[0], Order(_plain(step.shapes[0])))
+            if step.inputs and len(step.shapes[0]) > 2:
+                found.maps[index] = maps.get(step.inputs[0], "unknown")
+            if rank == 2:
+                found.outputs[index] = orders[step.output]
+    return found
+
+
+def _plain(shape: tuple[Any, ...]) -> Segments:
+    return ((int(shape[-1] or 0),),)
+
+
+def _wanted(trace: Trace) -> dict[int, Segments]:
+    """Values without space axes that become maps: the maps they become."""
+    images: set[int] = set()
+    wanted: dict[int, Segments] = {}
+    for step in reversed(trace.steps):
+        before, after = (len(shape) for shape in step.shapes)
+        if _IMAGES.fullmatch(step.name):
+            images.update(step.inputs)
+        elif before == 2 and after > 2 and "Reshape" in step.name:
+            sizes = tuple(size for size in step.shapes[1][1:] if size is not None)
+            if (after > 3 or step.output in images) and len(sizes) == after - 1:
+                wanted[step.inputs[0]] = (sizes,)
+        elif step.name not in (*_SEQUENCES, *_MIXING, *_TURNING):
+            if step.output in images and before == after:
+                images.update(step.inputs)
+            if step.output in wanted and before == after == 2 and len(step.inputs) == 1:
+                wanted[step.inputs[0]] = wanted[step.output]
+    return wanted
+
+
+def _maps(step: Step, maps: dict[int, str]) -> str:
+    """What a value with space axes is: `image` (PyTorch has its channels first), `same` order, or `unknown`."""
+    if _IMAGES.fullmatch(step.name):
+        return "same" if getattr(step.source, "data_format", "") == "channels_first" else "image"
+    if step.name in _TURNING:
+        return "unknown"
+    if step.name in _SEQUENCES:
+        return "same"
+    before, after = (len(shape) for shape in step.shapes)
+    if not step.inputs:
+        return "same" if after <= 3 else "unknown"
+    if before == 2 and after > 2:
+        return "image" if after > 3 else "same"
+    if before != after and after > 2:
+        return "unknown"
+    kinds = {maps.get(value, "unknown") for value in step.inputs}
+    return kinds.pop() if len(kinds) == 1 else "unknown"
+
+
+def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: dict[int, Segments]) -> Order:
+    shape_in, shape_out = step.shapes
+    plain = Order(_plain(shape_out))
+    if len(shape_in) > 2:
+        return _flattened(step, maps) if _flattens(step) else plain
+    if step.name in _MIXING or step.name in _SEQUENCES or not step.inputs:
+        return Order(wanted.get(step.output, plain.segments))
+    arriving = [orders.get(value, plain) for value in step.inputs]
+    if step.name == "Concatenate":
+        return _beside(arriving)
+    same_size = shape_in[-1] == shape_out[-1]
+    if not same_size:
+        return plain if all(_is_plain(order) for order in arriving) else Order(None)
+    return arriving[0] if all(order == arriving[0] for order in arriving) else Order(None)
+
+
+def _flattens(step: Step) -> bool:
+    """Whether a step merges all axes but the first: Flatten, and a Reshape that does the same."""
+    sizes = step.shapes[0][1:]
+    return None not in sizes and math.prod(size or 0 for size in sizes) == step.shapes[1][-1]
+
+
+def _flattened(step: Step, maps: dict[int, str]) -> Order:
+    sizes = tuple(int(size or 0) for size in step.shapes[0][1:])
+    kind = maps.get(step.inputs[0], "unknown")
+    if kind == "same" and getattr(step.source, "data_format", "") == "channels_first" and step.name == "Flatten":
+        return Order(((*sizes[1:], sizes[0]),))  # Flatten brings the channels to the end first
+    if kind == "unknown" and math.prod(sizes[:-1]) != 1 and sizes[-1] != 1:
+        return Order(None)
+    return Order((sizes,)) if kind == "image" else Order(((math.prod(sizes),),))
+
+
+def _is_plain(order: Order) -> bool:
+    return order.segments is not None and all(len(segment) == 1 for segment in order.segments)
+
+
+def _beside(orders: Iterable[Order]) -> Order:
+    segments: list[tuple[int, ...]] = []
+    for order in orders:
+        if order.segments is None:
+            return order
+        segments += order.segments
+    if all(len(segment) == 1 for segment in segments):
+        return Order(((sum(segment[0] for segment in segments),),))
+    return Order(tuple(segments))
+
+
+# --- into the inventory ---
+
+
+def in_order(index: int, layer: Layer, orders: FeatureOrders) -> Layer:
+    """The layer with its flattened features brought into PyTorch's order, or with a doubt."""
+    for side, found in (("inputs", orders.inputs), ("outputs", orders.outputs)):
+        order = found.get(index)
+        axes = feature_axes(layer.kind, side)
+        if order is None or not axes or (side == "outputs" and feature_axes(layer.kind, "inputs") == axes):
+            continue
+        if layer.kind == "weight" and len(order.segments or ((), ())) == 1 and len((order.segments or ((),))[0]) == 1:
+            continue  # nothing was flattened, so a bare weight may have any shape
+        if order.segments is None or not layer.fits_features(axes, order.segments):
+            return replace(
+                layer, doubt=_doubt(layer, "the model merges or moves axes there in a way that is not known")
+            )
+        layer = layer.with_features(axes, order.segments)
+    return _with_space(layer, orders.maps.get(index, "unknown"))
+
+
+def _with_space(layer: Layer, maps: str) -> Layer:
+    """A normalization over several axes: of maps the channels come first in PyTorch, of a sequence nothing moves."""
+    if layer.kind not in ("layer_norm", "rms_norm") or len(layer.weights[0].shape) == 1 or maps == "image":
+        return layer
+    if maps == "unknown":
+        reason = "it normalizes several axes, and the model's steps do not say whether the last are channels"
+        return replace(layer, doubt=f"the order of the axes of {layer.path!r} is not known: {reason}")
+    return replace(layer, weights=tuple(replace(weight, move=()) for weight in layer.weights))
+
+
+def with_doubts(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers of a model whose steps cannot be seen: a Dense that may follow flattened maps gets a doubt."""
+    channels = 0
+    explained: set[int] = set()
+    for layer in layers:
+        kernel = layer.role("kernel")
+        if kernel is not None and layer.kind == "dense":
+            features = kernel.canonical[1]
+            if channels > 1 and features > channels and features % channels == 0 and features not in explained:
+                reason = f"the model's steps cannot be seen, and it may follow flattened maps of {channels} channels"
+                layer = replace(layer, doubt=_doubt(layer, reason))
+            explained.add(kernel.canonical[0])
+        elif kernel is not None and layer.kind.startswith("conv"):
+            channels = kernel.canonical[1 if "transpose" in layer.kind else 0]
+            explained.add(channels)
+        yield _with_space(layer, "unknown")
+
+
+def _doubt(layer: Layer, reason: str) -> str:
+    return (
+        f"the order of the features of {layer.path!r} is not known: {reason}. Say which maps were flattened, "
+        f"height, width and channels, as in flatten={{{layer.path!r}: (7, 7, 512)}}, or None if none were"
+    )

@@ -1,0 +1,100 @@
+"""What a model does, step by step: `Step`s, and the `Flow` between its layers that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dualcell.weights.inventory import Flow, Layer
+
+Shape = tuple[int | None, ...]
+Stages = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call in a model.
+
+    Attributes:
+        name: of the operation or the layer's class.
+        inputs: the values it takes, in the order of its arguments.
+        output: the value it gives; several results count as one.
+        stages: the inventory's layers it calls, one stage after the other, those of one stage side by side.
+        shapes: of its first input and of its output, with the batch axis; `()` where unknown.
+        blind: what it gives tells nothing about its inputs but their shape.
+        source: the framework's object.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    output: int
+    stages: Stages = ()
+    shapes: tuple[Shape, Shape] = ((), ())
+    blind: bool = False
+    source: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All steps of a model, each after those it needs.
+
+    Attributes:
+        steps: the calls.
+        results: the values the model gives.
+    """
+
+    steps: tuple[Step, ...]
+    results: tuple[int, ...]
+
+
+TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "einsum", "rearrange", "t", "mT")
+
+
+def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
+    """How the layers of an inventory feed each other.
+
+    A bare weight feeds whatever its value reaches; nothing feeds it.
+    """
+    before: list[list[int]] = [[] for _ in layers]
+    reach: dict[int, tuple[int, ...]] = {}
+    turned: set[int] = set()
+    is_turned: dict[int, bool] = {}
+    for step in trace.steps:
+        arriving = _once(index for value in step.inputs for index in reach.get(value, ()))
+        twisted = any(is_turned.get(value, False) for value in step.inputs) or step.name in TURNS
+        for stage in step.stages:
+            bare = tuple(index for index in stage if layers[index].kind == "weight")
+            real = tuple(index for index in stage if index not in bare)
+            for index in real:
+                before[index] += arriving
+                turned |= {index} if twisted else set()
+            arriving = real if real else (*arriving, *bare)
+            twisted = twisted and not real
+        reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
+        is_turned[step.output] = twisted and not step.blind
+    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned))
+
+
+def _once(indices: Any) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(indices))
+
+
+def _order(trace: Trace) -> tuple[int, ...]:
+    """The layers as a walk from the results meets them: what is needed first, earlier arguments first."""
+    makers: Mapping[int, Step] = {step.output: step for step in trace.steps}
+    order: dict[int, None] = {}
+    done: set[int] = set()
+    stack = [(value, False) for value in reversed(trace.results)]
+    while stack:
+        value, ready = stack.pop()
+        step = makers.get(value)
+        if step is None or (value in done and not ready):
+            continue
+        if ready:
+            order |= dict.fromkeys(index for stage in step.stages for index in stage)
+            continue
+        done.add(value)
+        stack.append((value, True))
+        stack += [(each, False) for each in reversed(step.inputs)]
+    return tuple(order)

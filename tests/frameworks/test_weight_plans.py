@@ -1,0 +1,526 @@
+"""What a plan finds, what it refuses, and that a copy is whole or not at all."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+from torch import nn
+
+import dualcell
+from dualcell import PlanError
+
+
+def keras_chain(*made, shape=(4,)):
+    """A Sequential model with other weights in every layer."""
+    model = keras.Sequential([keras.Input(shape), *made])
+    random = np.random.default_rng(5)
+    for weight in model.weights:
+        weight.assign(random.uniform(0.5, 1.5, weight.shape).astype(weight.dtype))
+    return model
+
+
+def state(model):
+    """Every array's bits, to see whether anything was written."""
+    if isinstance(model, nn.Module):
+        return {name: array.float().numpy().tobytes() for name, array in model.state_dict().items()}
+    return [np.asarray(weight).tobytes() for weight in model.weights]
+
+
+def found(plan):
+    """Target weight -> source weight."""
+    return {row.target.name: row.source_name for row in plan.rows}
+
+
+# --- what decides ---
+
+
+class Named(nn.Module):
+    """Layers of one shape, defined in one order and called in another."""
+
+    def __init__(self, defined, called):
+        super().__init__()
+        for name in defined:
+            setattr(self, name, nn.Linear(4, 4))
+        self.called = called
+
+    def forward(self, x):
+        for name in self.called:
+            x = getattr(self, name)(x)
+        return x
+
+
+class Blind(Named):
+    """The same, but what it does cannot be seen without values."""
+
+    def forward(self, x):
+        return super().forward(x) if bool(x.sum() > -1) else x
+
+
+def test_layers_of_one_shape_are_matched_by_how_they_feed_each_other():
+    model = keras_chain(*(layers.Dense(4, name=name) for name in "pqr"))
+    module = Named(["u", "v", "w"], ["w", "u", "v"])  # defined otherwise than called
+    plan = dualcell.plan_weights(model, module)
+    assert found(plan)["w.weight"] == "p/kernel"
+    assert found(plan)["u.weight"] == "q/kernel"
+    assert found(plan)["v.weight"] == "r/kernel"
+    plan.apply()
+    x = np.random.default_rng(0).random((2, 4), np.float32)
+    np.testing.assert_allclose(model(x), module(torch.from_numpy(x)).detach(), rtol=1e-5)
+
+
+def test_names_that_both_sides_share_and_that_deny_the_wiring_are_refused():
+    model = keras_chain(*(layers.Dense(4, name=name) for name in ("first", "second")))
+    with pytest.raises(PlanError, match=r"the wiring says 'first' goes to 'second'.*names say otherwise") as error:
+        dualcell.plan_weights(model, Named(["first", "second"], ["second", "first"]))
+    assert "overrides={'first': 'second'}" in str(error.value)
+
+
+def test_an_override_decides_against_the_names():
+    model = keras_chain(*(layers.Dense(4, name=name) for name in ("first", "second")))
+    module = Named(["first", "second"], ["second", "first"])
+    plan = dualcell.plan_weights(model, module, {"first": "second"})
+    assert found(plan)["second.weight"] == "first/kernel"
+    assert plan.complete
+
+
+def test_without_wiring_the_order_of_definition_decides():
+    model = keras_chain(*(layers.Dense(4, name=name) for name in "pqr"))
+    plan = dualcell.plan_weights(model, Blind(["u", "v", "w"], ["u", "v", "w"]))
+    assert found(plan)["v.weight"] == "q/kernel"
+    assert {row.by for row in plan.rows} == {"order"}
+
+
+@pytest.mark.parametrize("names", [["fc2", "fc1"], ["fc10", "fc9"]])
+def test_an_order_that_the_numbers_deny_is_refused(names):
+    model = keras_chain(layers.Dense(4, name="layer1"), layers.Dense(4, name="layer2"))
+    with pytest.raises(PlanError, match=r"the order says 'layer1' goes to .* names say otherwise"):
+        dualcell.plan_weights(model, Blind(names, names))
+
+
+def test_an_order_that_the_names_deny_is_refused():
+    model = keras_chain(layers.Dense(4, name="left"), layers.Dense(4, name="right"))
+    with pytest.raises(PlanError, match="names say otherwise"):
+        dualcell.plan_weights(model, Blind(["right", "left"], []))
+
+
+def towers(first, second):
+    x = keras.Input((4,))
+    made = {name: layers.Dense(4, name=name)(x) for name in (first, second)}
+    return keras.Model(x, layers.Concatenate()([made[first], made[second]]))
+
+
+class Towers(nn.Module):
+    def __init__(self, defined, called):
+        super().__init__()
+        for name in defined:
+            setattr(self, name, nn.Linear(4, 4))
+        self.called = called
+
+    def forward(self, x):
+        return torch.cat([getattr(self, name)(x) for name in self.called], 1)
+
+
+def test_twins_go_in_order_if_every_order_says_the_same():
+    plan = dualcell.plan_weights(towers("p", "q"), Towers(["u", "v"], ["u", "v"]))
+    assert found(plan)["u.weight"] == "p/kernel"
+    assert {row.by for row in plan.rows} == {"order"}
+
+
+def test_twins_go_by_name_if_their_names_are_the_same():
+    plan = dualcell.plan_weights(towers("left", "right"), Towers(["right", "left"], ["left", "right"]))
+    assert found(plan)["left.weight"] == "left/kernel"
+    assert {row.by for row in plan.rows} == {"name"}
+
+
+def test_twins_defined_otherwise_than_called_are_refused():
+    with pytest.raises(PlanError, match="order of definition says otherwise than the order in which they are called"):
+        dualcell.plan_weights(towers("p", "q"), Towers(["u", "v"], ["v", "u"]))
+
+
+def test_looking_at_a_module_leaves_nothing_in_it():
+    class Remembering(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+            self.last = None
+
+        def forward(self, x):
+            self.last = self.fc(x)
+            return self.last
+
+    module = Remembering()
+    dualcell.plan_weights(keras_chain(layers.Dense(4)), module)
+    assert module.last is None
+
+
+def test_looking_at_a_subclassed_keras_model_leaves_nothing_in_it():
+    class Remembering(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.fc = layers.Dense(4)
+            self.last = None
+
+        def call(self, x):
+            self.last = self.fc(x)
+            return self.last
+
+    model = Remembering()
+    model(np.zeros((1, 4), "float32"))
+    kept = model.last
+    nodes = len(model.fc._inbound_nodes)
+    plan = dualcell.plan_weights(model, nn.Linear(4, 4))
+    assert plan.source.flow is not None
+    assert model.last is kept
+    assert len(model.fc._inbound_nodes) == nodes
+
+
+# --- overrides ---
+
+
+def chain_and_sequential(depth=3):
+    return keras_chain(*(layers.Dense(4, name=f"d{i}") for i in range(depth))), nn.Sequential(
+        *(nn.Linear(4, 4) for _ in range(depth))
+    )
+
+
+def test_a_pattern_pairs_all_layers_that_fit():
+    model, module = chain_and_sequential()
+    plan = dualcell.plan_weights(model, module, {"d*": "*"})
+    assert found(plan) == {
+        f"{i}.{w}": f"d{i}/{k}" for i in range(3) for w, k in (("weight", "kernel"), ("bias", "bias"))
+    }
+    assert {row.by for row in plan.rows} == {"override"}
+
+
+def test_an_override_serves_both_directions():
+    model, module = chain_and_sequential()
+    given = {"d0": "2", "d1": "1", "d2": "0"}
+    assert found(dualcell.plan_weights(model, module, given))["2.weight"] == "d0/kernel"
+    assert found(dualcell.plan_weights(module, model, given))["d0/kernel"] == "2.weight"
+
+
+def test_an_override_may_name_what_holds_layers():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Dense(2)], name="encoder")
+    model = keras.Sequential([keras.Input((4,)), inner, layers.Dense(2)])
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enc = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+            self.head = nn.Linear(2, 2)
+
+    plan = dualcell.plan_weights(model, Net(), {"encoder": "enc"})
+    assert plan.complete
+    assert {row.by for row in plan.rows if row.target.name.startswith("enc.")} == {"override"}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"d9": "0"}, "neither the source's Sequential nor the target's Sequential has layer 'd9'"),
+        ({"d0": "7"}, "the target's Sequential has no layer '7'"),
+        ({"d0": "0", "d*": "*"}, "overrides: 'd*' speaks of 'd0', and another override does too"),
+        ({"d*": "0"}, "need the same number of `*`"),
+        ({"nothing": None}, "has layer 'nothing'"),
+    ],
+)
+def test_an_override_that_fits_nothing_is_an_error(given, sentence):
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(*chain_and_sequential(), given)
+    assert sentence in str(error.value)
+
+
+def test_an_override_of_weights_that_do_not_fit_is_an_error():
+    model = keras_chain(layers.Dense(3, name="small"), layers.Dense(5, name="large"))
+    module = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 5))
+    with pytest.raises(PlanError, match=r"'small' is dense \(kernel \(3, 4\), bias \(3,\)\) and '1' is dense"):
+        dualcell.plan_weights(model, module, {"small": "1"})
+
+
+def test_none_leaves_a_layer_out():
+    model, module = keras_chain(layers.Dense(4, name="a"), layers.Dense(2, name="extra")), nn.Linear(4, 4)
+    assert not dualcell.plan_weights(model, module).complete
+    assert dualcell.plan_weights(model, module, {"extra": None}).apply().complete
+
+
+# --- what cannot be copied, and that nothing is written then ---
+
+
+def refused(source, target, sentence, *, plan=None, **options):
+    before = state(target)
+    with pytest.raises(PlanError) as error:
+        (plan or dualcell.plan_weights(source, target)).apply(**options)
+    assert sentence in str(error.value)
+    assert state(target) == before
+
+
+def test_another_depth_is_refused_and_nothing_is_written():
+    model, module = keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4))
+    refused(model, module, "2 of the 4 arrays of the source go nowhere: dense")
+    longer = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3), nn.Linear(3, 2))
+    refused(model, longer, "2 of the 6 arrays of the target get no values: 2.weight (2, 3), 2.bias (2,)")
+
+
+def test_partial_copies_the_rest():
+    model, module = keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4))
+    dualcell.plan_weights(model, module).apply(partial=True)
+    np.testing.assert_array_equal(module[0].weight.detach().numpy(), np.asarray(model.layers[0].kernel).T)
+
+
+def test_layers_of_one_shape_in_other_numbers_are_refused():
+    model = keras_chain(*(layers.Dense(4, name=f"d{i}") for i in range(3)))
+    with pytest.raises(PlanError, match="there are 3 of them in the source and 2 in the target"):
+        dualcell.plan_weights(model, Blind(["u", "v"], []))
+
+
+def test_gru_that_resets_before_is_said_with_the_fix():
+    model = keras_chain(layers.GRU(3, reset_after=False), shape=(5, 4))
+    refused(model, nn.GRU(4, 3), "build the Keras layer with reset_after=True")
+
+
+def test_a_weight_without_a_place_must_do_nothing():
+    model, module = keras_chain(layers.Dense(3)), nn.Linear(4, 3, bias=False)
+    refused(model, module, "bias has no place in '', and its values are not 0 everywhere")
+    model.layers[0].bias.assign(np.zeros(3))
+    dualcell.plan_weights(model, module).apply()
+    np.testing.assert_array_equal(module.weight.detach().numpy(), np.asarray(model.layers[0].kernel).T)
+
+
+def test_a_weight_the_source_lacks_gets_its_neutral_value():
+    model = keras_chain(layers.Dense(3, use_bias=False))
+    module = nn.Linear(4, 3)
+    plan = dualcell.plan_weights(model, module).apply()
+    assert module.bias.tolist() == [0, 0, 0]
+    assert plan.rows[1].source_name == "0 everywhere"
+    assert plan.rows[1].note.endswith("has no bias")
+
+
+def test_a_narrower_dtype_needs_permission_and_a_wider_one_none():
+    model = keras_chain(layers.Dense(3))
+    refused(model, nn.Linear(4, 3, dtype=torch.bfloat16), "is float32 and weight bfloat16, which would round it")
+    module = nn.Linear(4, 3, dtype=torch.bfloat16)
+    dualcell.plan_weights(model, module).apply(allow_dtype=True)
+    expected = torch.from_numpy(np.array(model.layers[0].kernel).T.copy()).bfloat16()
+    assert torch.equal(module.weight, expected)
+    wide = nn.Linear(4, 3, dtype=torch.float64)
+    dualcell.plan_weights(module, wide).apply()
+    assert torch.equal(wide.weight, expected.double())
+
+
+def test_bfloat16_goes_there_and_back_bit_by_bit():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, dtype="bfloat16")])
+    module, other = nn.Linear(4, 3, dtype=torch.bfloat16), keras.models.clone_model(model)
+    dualcell.plan_weights(model, module).apply()
+    dualcell.plan_weights(module, other).apply()
+    assert np.asarray(model.layers[0].kernel).tobytes() == np.asarray(other.layers[0].kernel).tobytes()
+
+
+def test_a_write_that_fails_gives_the_old_values_back(monkeypatch):
+    model, module = chain_and_sequential()
+    plan = dualcell.plan_weights(model, module)
+    write, calls = plan.adapter.write, []
+
+    def failing(array, values):
+        calls.append(array)
+        if len(calls) == 4:
+            raise RuntimeError("the device is gone")
+        write(array, values)
+
+    monkeypatch.setattr(plan.adapter, "write", failing, raising=False)
+    refused(model, module, "RuntimeError: the device is gone", plan=plan)
+    assert len(calls) > 4
+
+
+def test_an_interrupt_gives_the_old_values_back(monkeypatch):
+    model, module = chain_and_sequential()
+    plan = dualcell.plan_weights(model, module)
+    write, calls, before = plan.adapter.write, [], state(module)
+
+    def interrupted(array, values):
+        calls.append(array)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write(array, values)
+
+    monkeypatch.setattr(plan.adapter, "write", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        plan.apply()
+    assert state(module) == before
+
+
+def test_tied_weights_that_want_other_values_are_refused():
+    model = keras_chain(layers.Dense(4, name="a"), layers.Dense(4, name="b"))
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    module[1].weight = module[0].weight
+    refused(model, module, "is one array for several layers of the target (tied weights)")
+    model.layers[1].kernel.assign(model.layers[0].kernel)
+    dualcell.plan_weights(model, module).apply()
+
+
+def test_the_target_keeps_its_arrays_gradients_and_what_is_trained():
+    model, module = chain_and_sequential(1)
+    module[0].bias.requires_grad_(False)
+    module(torch.ones(1, 4)).sum().backward()
+    weight, gradient, place = module[0].weight, module[0].weight.grad.clone(), module[0].weight.data_ptr()
+    dualcell.plan_weights(model, module).apply()
+    assert module[0].weight is weight
+    assert weight.data_ptr() == place
+    assert torch.equal(weight.grad, gradient)
+    assert weight.requires_grad
+    assert not module[0].bias.requires_grad
+
+
+def test_a_copy_within_the_same_memory_reads_before_it_writes():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    old = [layer.weight.detach().clone() for layer in module]
+    other = nn.Sequential(module[1], module[0])
+    dualcell.plan_weights(module, other).apply()
+    assert torch.equal(module[1].weight, old[0])
+    assert torch.equal(module[0].weight, old[1])
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (lambda: layers.Dense(3), "has no weights yet: it is not built"),
+        (lambda: keras.Sequential([layers.Dense(3)]), "has no weights yet: it is not built"),
+        (lambda: nn.LazyLinear(3), "'weight' is not initialized yet; run the lazy module once"),
+        (lambda: nn.Linear(4, 3, device="meta"), "is on the meta device and has no values"),
+        (lambda: np.ones(3), "the source is a ndarray, expected a Keras model or layer, or a torch.nn.Module"),
+    ],
+)
+def test_what_holds_no_weights_is_an_error(source, sentence):
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(source(), nn.Linear(4, 3))
+    assert sentence in str(error.value)
+
+
+# --- the flatten boundary ---
+
+
+def vision(*top, shape=(5, 6, 2)):
+    return keras_chain(layers.Conv2D(3, 2), *top, layers.Dense(4), shape=shape)
+
+
+class Vision(nn.Module):
+    def __init__(self, *between, turn=False, features=60):
+        super().__init__()
+        self.conv, self.between, self.fc = nn.Conv2d(2, 3, 2), nn.Sequential(*between), nn.Linear(features, 4)
+        self.turn = turn
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = x.permute(0, 2, 3, 1) if self.turn else x
+        return self.fc(self.between(x.flatten(1)))
+
+
+def agree(model, module, x):
+    with torch.no_grad():
+        right = module.eval()(torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, 1)))).numpy()
+    np.testing.assert_allclose(np.asarray(model(x)), right, rtol=1e-4, atol=1e-4)
+
+
+IMAGES = np.random.default_rng(1).random((2, 5, 6, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("top", "between"),
+    [
+        ([layers.Flatten], []),
+        ([layers.ReLU, layers.Flatten, lambda: layers.Dropout(0.5)], [nn.Identity()]),
+        ([lambda: layers.Reshape((-1,))], []),
+        ([layers.Flatten, layers.BatchNormalization, layers.ReLU], [nn.BatchNorm1d(60, eps=1e-3), nn.ReLU()]),
+    ],
+)
+def test_a_dense_after_flattened_maps_takes_its_features_in_the_other_order(top, between):
+    model = vision(*(make() for make in top))
+    module = Vision(*between)
+    plan = dualcell.plan_weights(model, module).apply()
+    assert any("features (4, 5, 3) to (3, 4, 5)" in row.move for row in plan.rows)
+    if "ReLU" not in [type(layer).__name__ for layer in model.layers] or between:
+        agree(model, module, IMAGES)
+    other = vision(*(make() for make in top))
+    dualcell.plan_weights(module, other).apply()
+    assert state(model) == state(other)
+
+
+def test_a_module_that_turns_its_axes_before_the_flatten_is_asked_about():
+    model, module = vision(layers.Flatten()), Vision(turn=True)
+    with pytest.raises(PlanError, match="axes are moved before it") as error:
+        dualcell.plan_weights(model, module)
+    name = model.layers[-1].name
+    assert f"flatten={{{name!r}: None}}" in str(error.value)
+    dualcell.plan_weights(model, module, flatten={name: None}).apply()
+    agree(model, module, IMAGES)
+
+
+class Opaque(keras.Model):
+    """What it does cannot be seen without values."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.flat, self.fc = layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(4)
+
+    def call(self, x):
+        return self.fc(self.flat(self.conv(keras.ops.convert_to_tensor(np.asarray(x)))))
+
+
+def test_a_flatten_that_cannot_be_seen_is_asked_about():
+    model, module = Opaque(), Vision()
+    model(IMAGES)
+    with pytest.raises(PlanError, match="the order of the features of 'fc' is not known") as error:
+        dualcell.plan_weights(model, module)
+    assert "flatten={'fc': (7, 7, 512)}" in str(error.value)
+    dualcell.plan_weights(model, module, flatten={"fc": (4, 5, 3)}).apply()
+    agree(model, module, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("flatten", "sentence"),
+    [
+        ({"fc": (4, 5, 4)}, "flatten: 'fc' takes 60 features, and maps of (4, 5, 4) have another number"),
+        ({"fk": (4, 5, 3)}, "flatten: no matched layer is called 'fk'. Did you mean 'fc'?"),
+    ],
+)
+def test_a_flatten_that_fits_nothing_is_an_error(flatten, sentence):
+    model = Opaque()
+    model(IMAGES)
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(model, Vision(), flatten=flatten)
+    assert sentence in str(error.value)
+
+
+# --- looks ---
+
+
+def test_a_plan_shows_as_a_table():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="fc")])
+    plan = dualcell.plan_weights(model, nn.Linear(4, 3))
+    assert repr(plan).splitlines() == [
+        "keras Sequential -> torch Linear",
+        "",
+        "source     target  layer  axis move        by     note",
+        "---------  ------  -----  ---------------  -----  ----",
+        "fc/kernel  weight  dense  transpose(1, 0)  shape",
+        "fc/bias    bias    dense                   shape",
+        "",
+        "dualcell: 2 weights in 1 layers: the plan is complete",
+    ]
+
+
+def test_the_html_escapes_every_name():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.add_module("<script>alert(1)</script>", nn.Linear(4, 3))
+
+    html = dualcell.plan_weights(keras_chain(layers.Dense(3)), Net())._repr_mimebundle_()["text/html"]
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.weight" in html
