@@ -43,6 +43,7 @@ LAYER_READERS = {
 
 # library module -> what it keeps between two runs of a cell
 STATES = {"torch": "dualcell.frameworks.torch_state", "keras": "dualcell.frameworks.keras_state"}
+
 # library module -> what reads and writes the weights of its models
 MODELS = {
     "torch": "dualcell.frameworks.torch_weights",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualcell.render.html import TINTS, template
+from dualcell.render.html import template
 from dualcell.render.text import aligned, one_line
 from dualcell.weights.table import HEADINGS, PlanTable
 
@@ -17,4 +17,4 @@ def plan_text(table: PlanTable) -> str:
 
 def plan_html(table: PlanTable) -> str:
     """The plan as an HTML fragment."""
-    return str(template("plan.html.jinja").render(table=table, headings=HEADINGS, tints=TINTS)).strip()
+    return str(template("plan.html.jinja").render(table=table, headings=HEADINGS)).strip()

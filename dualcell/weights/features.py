@@ -129,7 +129,7 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: d
     arriving = [orders.get(value, plain) for value in step.inputs]
     if step.name == "Concatenate":
         return _beside(arriving)
-    same_size = shape_in[-1] == shape_out[-1]
+    same_size = shape_in[-1:] == shape_out[-1:]
     if not same_size:
         return plain if all(_is_plain(order) for order in arriving) else Order(None)
     return arriving[0] if all(order == arriving[0] for order in arriving) else Order(None)

@@ -486,7 +486,7 @@ def test_a_flatten_that_cannot_be_seen_is_asked_about():
     ("flatten", "sentence"),
     [
         ({"fc": (4, 5, 4)}, "flatten: 'fc' takes 60 features, and maps of (4, 5, 4) have another number"),
-        ({"fk": (4, 5, 3)}, "flatten: no matched layer is called 'fk'. Did you mean 'fc'?"),
+        ({"fcc": (4, 5, 3)}, "flatten: no matched layer is called 'fcc'. Did you mean 'fc'?"),
     ],
 )
 def test_a_flatten_that_fits_nothing_is_an_error(flatten, sentence):
