@@ -52,6 +52,7 @@ class Block:
         certain: those bound by a statement that always runs.
         imported: modules its statements import.
         line: line of its header, counted from 1.
+        read: names its statements look up, in functions too.
     """
 
     framework: str
@@ -61,6 +62,7 @@ class Block:
     certain: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
     line: int = 1
+    read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class RawBlock:
     names: tuple[str, ...] = ()
     certain: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,11 @@ def is_header(text: str) -> bool:
 
 
 def read_block(header: str, line: int, statements: Sequence[ast.stmt]) -> RawBlock:
-    """What a block's statements bind and import."""
+    """What a block's statements bind, import and look up."""
     names, certain, imported = bindings(statements)
-    return RawBlock(header, line, names, certain, imported)
+    nodes = (node for statement in statements for node in ast.walk(statement))
+    read = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return RawBlock(header, line, names, certain, imported, tuple(read))
 
 
 def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -331,7 +336,7 @@ def read_cell(raw: RawCell, defaults: Options) -> Cell:
     blocks = tuple(
         Block(
             header.framework, label, options_from(dict(header.line.given), options),
-            block.names, frozenset(block.certain), frozenset(block.imported), block.line,
+            block.names, frozenset(block.certain), frozenset(block.imported), block.line, block.read,
         )
         for header, label, block in zip(headers, labels, raw.blocks, strict=True)
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,28 @@ def match(left: Any, right: Any, labels: tuple[str, str] = ("left", "right")) ->
     one, other = (parts for parts, _ in sides)
     if len(one) == len(other) == 1 and not unread:
         return Matched(((one[0], other[0]),))
-    one, other = (_alone(parts) for parts in (one, other))
+    return replace(_matched(_alone(one), _alone(other), labels), unread=unread)
+
+
+def match_named(left: Mapping[str, Any], right: Mapping[str, Any]) -> Matched:
+    """As `match`, for all parts of several objects on each side; their names come before the paths of their parts.
+
+    A part that several objects share is there once. What has no partner is left out.
+    """
+    one, other = (_alone(_parts_of_all(objects)) for objects in (left, right))
+    return _matched(one, other, ("left", "right"))
+
+
+def _parts_of_all(objects: Mapping[str, Any]) -> list[Settings]:
+    found: dict[int, Settings] = {}
+    for name, value in objects.items():
+        for path, settings, part in read_parts(value):
+            if settings is not None:
+                found.setdefault(id(part), replace(settings, name=f"{name}.{path}" if path else name))
+    return list(found.values())
+
+
+def _matched(one: list[Settings], other: list[Settings], labels: tuple[str, str]) -> Matched:
     pairs: list[tuple[Settings, Settings]] = []
     leftover: list[str] = []
     for kind in dict.fromkeys(part.kind for part in (*one, *other)):
@@ -50,7 +71,7 @@ def match(left: Any, right: Any, labels: tuple[str, str] = ("left", "right")) ->
         pairs += found
         leftover += [_no_partner(kind, labels, (ours, theirs))] if ours or theirs else []
     order = {id(part): place for place, part in enumerate(one)}
-    return Matched(tuple(sorted(pairs, key=lambda pair: order[id(pair[0])])), tuple(leftover), unread)
+    return Matched(tuple(sorted(pairs, key=lambda pair: order[id(pair[0])])), tuple(leftover))
 
 
 # of these two layers of one kind that belong together have the same

@@ -14,6 +14,7 @@ from typing import Any
 
 from dualcell.blocks import Block, Cell
 from dualcell.captures import OUT, Captures, Side, Watch, capture, root, take, unbound_hint
+from dualcell.cell_settings import objects_of, with_settings
 from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.explanations import explain_failures
@@ -51,6 +52,7 @@ class Session:
         self._bound: list[set[str]] = []
         self._seconds: list[float] = []
         self._facts: list[dict[str, str]] = []
+        self._objects: list[dict[str, Any]] = []
         self._running: _Running | None = None
         self._where = "the lines above the first header"
         self.result: DualResult  # after `finish` or `abandon`
@@ -139,6 +141,9 @@ class Session:
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
         first, second = (block.framework for block in self.cell.blocks)
         findings = explain_failures(comparisons, (first, second)) if self.cell.options.causes else None
+        if findings and len(self._objects) == 2:
+            findings, differing = with_settings(findings, (self._objects[0], self._objects[1]), (first, second))
+            notes = (*notes, *differing)
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         report = with_reruns(report, again) if again else report
         self.result = remember(DualResult(report, comparisons))
@@ -154,6 +159,12 @@ class Session:
         for request in self.requests:
             names |= {*free_names(request.left), *free_names(request.right)}
         return names
+
+    def _named(self, index: int) -> dict[str, None]:
+        """Names that a block binds, then those it reads, then those of its captures."""
+        block = self.cell.blocks[index]
+        asked = (request.right if index else request.left for request in self.requests)
+        return dict.fromkeys((*block.names, *block.read, *(name for text in asked for name in free_names(text))))
 
     def _automatic(self) -> tuple[str, ...]:
         """Names that both blocks bind in their text; none if captures were asked for."""
@@ -181,6 +192,7 @@ class Session:
         self._seconds.append(seconds)
         self._facts.append(facts)
         namespace = self._namespace()
+        self._objects.append(objects_of(self._named(running.index), namespace))
         bound = {
             name for name in self._watched()
             if name in namespace and (name in running.certain or running.watch.changed(name, namespace))

@@ -1,8 +1,8 @@
 """Causes that the settings of layers, optimizers and losses show, and which setting shows which cause.
 
 Some are causes that tensors show too, and have their entry there; a `SettingCause` is
-one that only settings show. A row of `SHOWN` says of what else a difference in that
-setting may be seen as in tensors.
+one that only settings show. A row of `SHOWN` says as what else a difference in that
+setting may be seen in tensors.
 """
 
 from __future__ import annotations
@@ -62,26 +62,26 @@ _CONVOLUTIONS = ("convolution", "depthwise convolution")
 _LOSSES = ("cross entropy", "binary cross entropy", "mean squared error", "mean absolute error", "huber", "poisson",
            "kl divergence", "cosine similarity", "ctc", "hinge", "squared hinge", "categorical hinge", "multi margin",
            "hinge embedding", "triplet margin")  # fmt: skip
-_SHIFTED = ("grid-shifted", "cropped", "border", "last-step", "pooling-edges")
-_STATISTICS = ("standardised", "channel-affine", "channel-scale", "channel-offset")
+_SHIFTED = ("grid-shifted", "cropped", "border", "last-step")
 
 SHOWN: tuple[Shown, ...] = (
     Shown("normalisation-epsilon", ("epsilon",), _NORMS,
-          ("epsilon-unit-variance", "layer-norm-epsilon", "channel-scale", "channel-affine")),
-    Shown("batch-norm-momentum", ("momentum", "variance"), ("batch normalization",), ("scale", "channel-scale")),
+          ("epsilon-unit-variance", "layer-norm-epsilon")),
+    Shown("batch-norm-momentum", ("momentum", "variance"), ("batch normalization",)),
     Shown("standardised", ("mode", "running statistics"),
-          ("batch normalization", "group normalization"), _STATISTICS),
-    Shown("normalised-axis", ("axis", "axes", "groups"), _NORMS, _STATISTICS),
-    Shown("channel-scale", ("scale",), _NORMS, ("channel-affine", "scale")),
-    Shown("channel-offset", ("center", "bias"), (), ("channel-affine", "offset")),
-    Shown("dropout", ("mode", "rate", "drops", "dropout"), (), ("dropout-masks", "scale")),
-    Shown("axes-permuted", ("data format", "batch first"), (), ("flatten-order", "channel-affine")),
-    Shown("flatten-order", ("channel order", "first axis"), ("flatten",), ("reshaped", "axes-permuted")),
+          ("batch normalization", "group normalization"),
+          ("channel-affine",)),
+    Shown("normalised-axis", ("axis", "axes", "groups"), _NORMS, ("standardised", "centred-rows")),
+    Shown("channel-scale", ("scale",), _NORMS, ("channel-affine",)),
+    Shown("channel-offset", ("center", "bias"), (), ("channel-affine",)),
+    Shown("dropout", ("mode", "rate", "drops", "dropout"), (), ("dropout-masks",)),
+    Shown("axes-permuted", ("data format", "batch first"), (), ("flatten-order",)),
+    Shown("flatten-order", ("channel order", "first axis"), ("flatten",), ("reshaped",)),
     Shown("negative-slope", ("slope",), (), ("activation-variant",)),
     Shown("softmax-axis", ("axis",), ("activation",), ("softmax",)),
     Shown("activation-variant", ("function", "activation", "recurrent activation", "approximate", "alpha", "beta",
                                  "threshold", "lower", "upper", "hard sigmoid slope"),
-          (), ("function", "softmax", "log-softmax", "negative-slope", "clipped", "later-steps")),
+          (), ("function", "softmax", "log-softmax", "negative-slope")),
     Shown("later-steps", ("reset after",), ("gru",)),
     Shown("index-kept", ("returns",), ("lstm", "gru", "simple rnn"), ("last-step",)),
     Shown("axis-reversed", ("backwards", "bidirectional"), ("lstm", "gru", "simple rnn"), ("last-step",)),
@@ -100,7 +100,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown("recurrent-states", ("layers", "stateful", "recurrent dropout"), ("lstm", "gru", "simple rnn")),
     Shown("frozen", ("trainable",)),
     Shown("regulariser", ("regularizer",)),
-    Shown("learning-rate", ("learning rate", "learning rate decay"), (), ("scale",)),
+    Shown("learning-rate", ("learning rate", "learning rate decay")),
     Shown("optimizer-epsilon", ("epsilon", "clip threshold")),
     Shown("epsilon-place", ("epsilon place",)),
     Shown("optimizer-smoothing", ("beta 1", "beta 2", "rho", "centered", "amsgrad", "initial accumulator",
@@ -109,7 +109,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown("momentum-learning-rate", ("momentum buffer",)),
     Shown("weight-decay", ("weight decay", "decoupled")),
     Shown("gradient-clipping", ("clip each norm", "clip global norm", "clip values")),
-    Shown("scale", ("accumulated steps", "class weight", "maximize"), (), ("sign",)),
+    Shown("scale", ("accumulated steps", "class weight", "maximize")),
     Shown("optimizer-updates", ("sparse rows", "moving average")),
     Shown("optimizer-steps", ("steps",)),
     Shown("schedule", ("initial rate", "decay steps", "decay rate", "staircase", "final rate", "power", "boundaries",

@@ -117,7 +117,10 @@ def test_only_the_last_expression_of_a_block_is_shown():
 def test_the_spec_holds_what_the_text_said():
     raw = RawCell(
         "probs",
-        (RawBlock("keras", 3, ("a",), ("a",)), RawBlock("torch : mine", 6, ("b",), ("b",))),
+        (
+            RawBlock("keras", 3, ("a",), ("a",), read=("x", "a")),
+            RawBlock("torch : mine", 6, ("b",), ("b",), read=("x", "b")),
+        ),
         reads=("x", "a", "b"),
     )
     constants = [node.value for node in ast.walk(woven(CELL)) if isinstance(node, ast.Constant)]

@@ -188,3 +188,17 @@ def test_a_keras_model_of_an_earlier_cell(frameworks):
         "weight = torch.as_tensor(np.array(model.layers[0].kernel)).T.contiguous()"
     )
     assert frameworks.value("_['kernel'].verdict") == "equal"
+
+
+@pytest.mark.parametrize("form", ["magic", "fences"])
+def test_the_layers_of_the_blocks_are_asked_why(frameworks, form):
+    left, right = "norm = keras.layers.BatchNormalization()\ny = norm(x, training=True)", "y = bn(torch.tensor(x))"
+    frameworks.succeed(
+        "x = np.random.default_rng(0).standard_normal((64, 8)).astype('f4') / 10\nbn = nn.BatchNorm1d(8)"
+    )
+    cell = f"# --- keras ---\n{left}\n# --- torch ---\n{right}"
+    fences = f"%dual keras\n{left}\n%dual torch\n{right}\n%dual diff y"
+    frameworks.succeed("%%dual y\n" + cell if form == "magic" else fences)
+    said = frameworks.value("repr(__import__('dualcell').last_result())")
+    assert "and the layers say it: norm ~ bn: epsilon=0.001 against eps=1e-05" in said
+    assert "note: settings that differ, which no row shows to be its cause: norm ~ bn: momentum=0.99 against" in said

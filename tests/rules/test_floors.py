@@ -105,6 +105,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/registry.py": (7, set()),
     "parts.py": (8, set()),
     "settings_report.py": (9, set()),
+    "cell_settings.py": (10, set()),
     "blocks.py": (8, set()),
     "nested.py": (8, set()),
     "completion.py": (8, set()),
