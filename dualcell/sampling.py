@@ -71,6 +71,17 @@ def information(values: Array) -> float:
     return float(-np.sum(counts * np.log2(counts / values.size)))
 
 
+def leaves_little(found: Array, wanted: Array, given: Array) -> bool:
+    """Whether a fitted step leaves less than a twentieth of the difference; a fit always leaves less than there was.
+
+    Args:
+        found: what the step makes.
+        wanted: what it should make.
+        given: what the step took; all of the same shape.
+    """
+    return mean_square(found - wanted) <= mean_square(given - wanted) / 400
+
+
 def explains(found: Array, wanted: Array, closeness: float, given: Array | None = None) -> bool:
     """Whether a step explains a sample: what it leaves is rounding, and is little of what there was.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dualcell.cause import Array, RelationCause, Step
-from dualcell.sampling import fits, information, wide
+from dualcell.sampling import fits, information, leaves_little, wide
 
 Facts = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
     factor = _plain(np.vdot(left, right) / square, facts["closeness"]) if square else math.nan
     if not np.isfinite(factor) or factor == 0 or abs(factor - 1) < facts["closeness"]:
         return None
-    if not fits(left * factor, right, facts["closeness"]):
+    if not (fits(left * factor, right, facts["closeness"]) and leaves_little(left * factor, right, left)):
         return None
     if abs(factor + 1) < facts["closeness"]:
         return Step("sign", "times -1", np.negative, "-{left}", "-{right}")
@@ -45,14 +45,19 @@ def _constant(factor: float, facts: Facts) -> tuple[str, str]:
     """A factor in words, and where it may come from: every known number that it is."""
     near = min(20 * facts["closeness"], 2e-3)  # few bits of each element make many of the factor
     known = [(number, said) for number, said in _known(facts)
-             if abs(factor / number - 1) < near or abs(factor * number - 1) < near]  # fmt: skip
+             if _is_about(factor, number, near) or _is_about(1 / factor, number, near)]  # fmt: skip
     if not known:
         return f"{factor:.7g}", ""
     number, hint = known[0][0], "; or ".join(dict.fromkeys(said for _, said in known[:_MOST_HINTS]))
-    return (f"{number:g}" if abs(factor / number - 1) < near else f"(1 / {number:g})"), hint
+    return (f"{number:.7g}" if _is_about(factor, number, near) else f"(1 / {number:.7g})"), hint
 
 
 _MOST_HINTS = 4
+
+
+def _is_about(factor: float, number: float, near: float) -> bool:
+    """Whether a factor is a number; of one near 1 (n / (n - 1)) it is the distance from 1 that tells."""
+    return factor > 0 and abs(factor / number - 1) < min(near, abs(number - 1) / 20)
 
 
 def _known(facts: Facts) -> list[tuple[float, str]]:
@@ -127,9 +132,9 @@ SIGN = RelationCause(
 def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
     offset = _plain((right - left).mean(), facts["closeness"])
     spread = float(np.std(right))
-    if abs(offset) <= 10 * facts["closeness"] * max(spread, 1e-30) or not fits(
-        left + offset, right, facts["closeness"]
-    ):
+    if abs(offset) <= 10 * facts["closeness"] * max(spread, 1e-30) or not leaves_little(left + offset, right, left):
+        return None
+    if not fits(left + offset, right, facts["closeness"]):
         return None
     # the offset may be so large that any noise is small beside it
     if np.std(right - left - offset) > max(facts["closeness"], 1e-3) * spread:
@@ -167,6 +172,8 @@ def _affine(left: Array, right: Array, facts: Facts) -> Step | None:
         return None
     # the offset may be so large that any noise is small beside it
     if np.std(left * factor + offset - right) > max(closeness, 1e-3) * np.std(right):
+        return None
+    if not leaves_little(left * factor + offset, right, left):
         return None
     words = f"times {factor:.7g} plus {offset:.7g}"
     return Step("affine", words, lambda array: array * factor + offset, f"{{left}} * {factor:.7g} + {offset:.7g}",

@@ -101,3 +101,21 @@ def test_few_elements_of_noise_have_no_cause(size):
         assert diagnose(RANDOM.standard_normal(size), RANDOM.standard_normal(size)) == ()
         bits = RANDOM.permutation(np.arange(size) % 2), RANDOM.permutation(np.arange(size) % 2)
         assert np.array_equal(*bits) or diagnose(*bits) == ()
+
+
+@pytest.mark.parametrize(("factor", "known"), [(320 / 319, True), (319 / 320, True), (1 - 0.8 / 320, False)])
+def test_a_factor_next_to_one_is_told_by_its_distance_from_one(factor, known):
+    """0.9975 is no 320 / 319, near as both are to 1: the line to change would go the wrong way."""
+    found = one(LEFT, LEFT * factor)
+    assert found.causes == ("scale",)
+    assert ("320 / 319" in found.hint) == known
+    step = float(found.left_fix.rpartition("*")[2].strip(" ()").rpartition("/ ")[2])
+    step = 1 / step if "1 /" in found.left_fix else step
+    assert abs(step / factor - 1) < 1e-3 * abs(factor - 1) or abs(step - factor) < 1e-6
+
+
+def test_a_fit_that_leaves_much_is_no_cause():
+    """A number can always be fitted; one that leaves a tenth of the difference explains nothing."""
+    left = LEFT
+    right = left * 1.0001 + RANDOM.standard_normal(left.shape) * 1e-5
+    assert "scale" not in [name for found in diagnose(left, right) for name in found.causes]
