@@ -120,7 +120,7 @@ def read_parts(value: Any) -> Iterator[tuple[str, Settings | None, Any]]:
     if reader is None:
         raise OptionError(f"expected {_EXPECTED}, got {_article(type(value).__name__)}")
     for path, part in reader.parts_of(value):
-        settings = reader.settings_of(part)
+        settings = (layer_reader(part) or reader).settings_of(part)  # a model may have layers of another framework
         yield path, settings and replace(settings, name=path or settings.name), part
 
 

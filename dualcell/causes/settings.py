@@ -131,7 +131,7 @@ SETTING_CAUSES: tuple[SettingCause, ...] = (
         "padding='same' of Keras puts the smaller half first, and with strides the amount hangs on the input's size; "
         "PyTorch's padding=p pads p on both sides. With kernel 3, stride 2 and an even size, Keras pads (0, 1) where "
         "padding=1 pads (1, 1): the two sample other points, and no element agrees.",
-        ("same-padding-stride", "maxpool-same-offset", "torch-same-needs-stride-1"),
+        ("same-padding-stride", "maxpool-same-offset"),
     ),
     SettingCause(
         "convolution-geometry",
@@ -270,7 +270,7 @@ SETTING_CAUSES: tuple[SettingCause, ...] = (
         "The losses are defined otherwise",
         "SmoothL1Loss(beta) is Huber(delta=beta) divided by beta; CosineEmbeddingLoss is 1 - cos, where Keras has "
         "-cos; CategoricalHinge is not MultiMarginLoss.",
-        ("huber-vs-smooth-l1", "hinge-family", "mse-definitions"),
+        ("huber-vs-smooth-l1", "hinge-family"),
     ),
     SettingCause(
         "loss-reduction",

@@ -25,7 +25,7 @@ from dualcell.padding import Edges, Padding
 from dualcell.settings import Setting, Settings
 
 _LIBRARIES = ("keras", "tf_keras")
-_BASES = ("Layer", "Loss", "Optimizer", "BaseOptimizer", "LearningRateSchedule")
+_BASES = ("Layer", "Loss", "Optimizer", "BaseOptimizer", "OptimizerV2", "LearningRateSchedule")
 
 
 class KerasLayers:
@@ -705,7 +705,9 @@ _ROWS_OF_LOSSES: dict[str, tuple[str, tuple[Spelling, ...]]] = {
 
 def _number(value: Any) -> float:
     """A number, or a scalar variable, in float32's digits."""
-    held: Any = value.numpy() if hasattr(value, "numpy") else value
+    held: Any = getattr(value, "value", value)  # the tensor in a variable of Keras 3
+    if callable(held):  # in one of TensorFlow it is a method
+        held = value.numpy()
     return float(f"{float(held):.7g}")
 
 

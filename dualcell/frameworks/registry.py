@@ -34,11 +34,11 @@ ADAPTERS = {
     "pandas": "dualcell.frameworks.pandas",
 }
 
-# library module -> our reader of its layers, optimizers and losses
+# library module -> our reader of its layers, optimizers and losses; Keras first: on torch its layers are modules too
 LAYER_READERS = {
-    "torch": "dualcell.frameworks.torch_settings",
     "keras": "dualcell.frameworks.keras_settings",
     "tf_keras": "dualcell.frameworks.keras_settings",
+    "torch": "dualcell.frameworks.torch_settings",
 }
 
 # library module -> what it keeps between two runs of a cell

@@ -106,7 +106,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, float):
-        return float(f"{value:.12g}")
+        return float(f"{value:.7g}")
     if isinstance(value, list | tuple):
         return tuple(plain(item) for item in value)
     return value

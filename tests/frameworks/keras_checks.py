@@ -18,6 +18,7 @@ from dualcell import tap
 from dualcell.errors import DeviceError, OptionError
 from dualcell.frameworks.registry import array_adapter, block_adapter
 from dualcell.options import Options
+from dualcell.parts import read_parts
 
 FLAVOUR = os.environ.get("FLAVOUR", "keras")
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -294,3 +295,39 @@ def test_header(blocks):
     assert facts[REAL] == __import__(REAL).__version__
     assert facts["dtype"] == "float32"
     blocks.wait()
+
+
+def test_settings_are_read_whatever_the_backend(library):
+    """Of layers, optimizers and losses; nothing of it hangs on the backend or on Keras' generation."""
+    layers, optimizers, losses = library.layers, library.optimizers, library.losses
+    model = library.Sequential([
+        layers.Input((9, 9, 3)), layers.Conv2D(4, 3, 2, padding="same"), layers.BatchNormalization(),
+        layers.LeakyReLU(), layers.MaxPooling2D(), layers.Flatten(),
+        layers.Dense(3, activation="softmax", kernel_regularizer="l2"),
+    ])  # fmt: skip
+    assert dualcell.compare_settings(model, model).passed
+    read = {settings.kind: settings for _, settings, _ in read_parts(model)}
+    assert list(read) == ["convolution", "batch normalization", "activation", "max pooling", "flatten", "dense"]
+    assert read["batch normalization"].values["epsilon"] == 1e-3
+    assert read["activation"].settings["slope"].said.endswith("=0.3")
+    assert read["convolution"].values["padding"].numbers() == ((1, 1), (1, 1))
+    assert read["dense"].values["activation"] == "softmax"
+    (found,) = dualcell.compare_settings(layers.GRU(3), layers.GRU(3, reset_after=False)).differences
+    assert found[1].cause == "later-steps"
+    for make, other in [
+        (optimizers.Adam, {"epsilon": 1e-3}),
+        (optimizers.SGD, {"momentum": 0.9}),
+        (losses.Huber, {"delta": 2.0}),
+        (losses.CategoricalCrossentropy, {"from_logits": True}),
+    ]:
+        assert dualcell.compare_settings(make(), make()).passed
+        ((_, one),) = dualcell.compare_settings(make(), make(**other)).differences
+        assert one.setting.replace("takes", "from_logits") in other
+
+
+@pytest.mark.skipif(FLAVOUR != "tf_keras", reason="Keras 3 has one kind of optimizer")
+def test_settings_of_legacy_optimizers(library):
+    legacy = library.optimizers.legacy
+    assert dualcell.compare_settings(legacy.Adam(), library.optimizers.Adam()).report.compared > 5
+    ((_, one),) = dualcell.compare_settings(legacy.SGD(decay=0.1), legacy.SGD()).differences
+    assert (one.setting, one.cause) == ("learning rate decay", "learning-rate")
