@@ -533,8 +533,9 @@ MASKED = RelationCause(
 def _both_dropped(left: Array, right: Array, facts: Facts) -> Step | None:
     none = _is_zero(left), _is_zero(right)
     kept = ~(none[0] | none[1])
-    least = 1 if _is_probe(left, facts) else max(4, 0.01 * left.size)
-    if np.count_nonzero(kept) < max(_LEAST_PIECE, _LEAST_KEPT * left.size):
+    probing = _is_probe(left, facts)  # of which half are taken where the sides differ, and so neither is kept
+    least = 1 if probing else max(4, 0.01 * left.size)
+    if np.count_nonzero(kept) < (3 if probing else max(_LEAST_PIECE, _LEAST_KEPT * left.size)):
         return None
     if min(np.count_nonzero(none[0] & ~none[1]), np.count_nonzero(none[1] & ~none[0])) < least:
         return None

@@ -178,7 +178,8 @@ def _plant_index(array: Array, random: np.random.Generator) -> Array | None:
     ways = [axis for axis, length in enumerate(array.shape) if length > 2 and array.size // length >= 8]
     if not ways or array.dtype.kind != "f":
         return None
-    return array.argmax(ways[random.integers(len(ways))]).astype(array.dtype)
+    found = array.argmax(ways[random.integers(len(ways))]).astype(array.dtype)
+    return found if np.ptp(found) > 0 else None
 
 
 ARGMAX = WholeCause(

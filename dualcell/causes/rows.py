@@ -156,9 +156,11 @@ LOG_SOFTMAX = WholeCause(
 def _tempered(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
     for kind, on, axes, given, wanted in _softmaxed(left, right, facts):
         function, power = _SOFTMAX[kind], _kind(given, facts["closeness"])
-        if power == "softmax" and on == "right":  # said for the left
-            continue
-        before = _logarithm if power == "softmax" else _same
+        before = _same
+        if power == "softmax" and _may_be_power(given, wanted, kind):
+            if on == "right":  # said for the left
+                continue
+            before = _logarithm
         factor = _temperature(before(given), np.exp(wanted) if kind == "log_softmax" else wanted)
         if not math.isfinite(factor) or abs(factor - 1) < 1e-3:
             continue
@@ -168,9 +170,18 @@ def _tempered(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
             return function(before(values) * factor, axes)
 
         if explains(function(before(given) * factor, (1,)), wanted, facts["closeness"], given):
-            inner = "log({})" if power == "softmax" else "{}"
+            inner = "log({})" if before is _logarithm else "{}"
             yield _step("softmax-temperature", on, f"{kind} over {_said(axes)} of {factor:.6g} times the logits", apply,
                         f"{kind}({inner} * {factor:.6g}, {_written(axes)})", hint=_root(factor), freedom=1)  # fmt: skip
+
+
+def _may_be_power(given: Array, wanted: Array, kind: str) -> bool:
+    """Whether probabilities follow the logarithms of others more than those others: no softmax of a softmax."""
+    goal = wanted if kind == "log_softmax" else _logarithm(wanted)
+    goal = goal - goal.mean(1, keepdims=True)
+    ways = [values - values.mean(1, keepdims=True) for values in (_logarithm(given), given)]
+    alike = [abs(np.vdot(way, goal)) / max(math.sqrt(np.vdot(way, way) * np.vdot(goal, goal)), 1e-300) for way in ways]
+    return alike[0] >= alike[1]
 
 
 def _same(values: Array) -> Array:

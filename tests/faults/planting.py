@@ -36,6 +36,8 @@ class Planted:
 _ONE_ROW = "over all of the axes, or over rows that are alike, one number does it"
 _SUMS = "rows that sum to one, as those of a softmax do"
 
+_NORMALISED = "rows that were normalised already are the other side's, normalised; whatever was done to each"
+
 # (planted, named) -> why the second is as right as the first, in some tensors
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("axis-rolled", "block-order"): "two blocks swapped are an axis rolled by half; three, by a third",
@@ -58,6 +60,12 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("channel-scale", "normalised-rows"): _SUMS + ", are the quotient by any factor of the row, divided by their sum",
     ("channel-offset", "centred-rows"): "rows that were centred are the other side's less its means",
     ("pooling-edges", "normalised-rows"): _SUMS + ", are the quotient by the edge's factor, divided by their sum",
+    ("channel-scale", "standardised"): _NORMALISED,
+    ("channel-offset", "standardised"): _NORMALISED,
+    ("channel-affine", "standardised"): _NORMALISED,
+    ("pooling-edges", "standardised"): _NORMALISED,
+    ("log-softmax", "standardised"): _NORMALISED,
+    ("log-softmax", "centred-rows"): _NORMALISED,
     ("repetition", "cropped"): "a tensor repeated has the tensor as a part",
 }
 

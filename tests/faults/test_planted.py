@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 
 from dualcell.catalogue import CAUSES
+from tests.faults.held_out import held_out
 from tests.faults.pairs import PAIRS
 from tests.faults.planting import BY_NAME, EQUIVALENT, Case, judged, planted, plantings
 from tests.faults.tensors import special, tensors
@@ -38,6 +40,20 @@ def test_nearly_every_planted_cause_is_named_and_no_other():
     assert sum(not one.missed for one in found) >= 0.98 * len(found)
     wrong = {(one.planted.causes, one.planted.tensor): one.named for one in found if one.wrong}
     assert sum(len(one.wrong) for one in found) <= 0.01 * named, wrong
+
+
+def test_it_is_so_in_tensors_that_nothing_was_tuned_on():
+    found = [judged(one) for one in plantings(FAULTS, held_out(count=10))]
+    named = sum(len(one.said) for one in found)
+    assert len(found) >= 300
+    assert sum(not one.missed for one in found) >= 0.95 * len(found)
+    assert sum(len(one.wrong) for one in found) <= 0.02 * named
+
+
+def test_held_out_tensors_are_others_by_another_seed():
+    one, same, other = held_out(0, 8), held_out(0, 8), held_out(1, 8)
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert not set(one) & set(other)
 
 
 def test_four_of_five_pairs_are_named():
