@@ -34,7 +34,8 @@ Each cause is planted in every tensor that takes it, of {tensors} (plain ones, a
 Keras and PyTorch; float16 to float64, 1 to 5 axes), with noise of 1e-6 relative on one side; `diagnose` then sees \
 both. *recall*: the share of the planted causes that it names; *precision*: the share of the causes it names that \
 were planted. Where two causes are the same thing in a tensor (two blocks swapped, and an axis rolled by half), \
-either counts; `tests/faults/planting.py` has the list. *Held out* are {held_out} other tensors, drawn from other layers, sizes, inputs and dtypes by a seed (`tests/faults/held_out.py`), in which nothing was \
+either counts; `tests/faults/planting.py` has the list. *Held out* are {held_out} other tensors, drawn from other \
+layers, sizes, inputs and dtypes by a seed (`tests/faults/held_out.py`), in which nothing was \
 tuned. Times are medians of {rounds} calls on a warm process."""
 
 
