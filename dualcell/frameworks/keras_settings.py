@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from dualcell.frameworks.keras_training_settings import TRAINING, config_value
 from dualcell.frameworks.spelling import (
     ABSENT,
+    Rows,
     Spelling,
     constant,
     even,
@@ -83,7 +85,7 @@ def _library(value: Any) -> str:
     return next(module for module in modules if module in _LIBRARIES)
 
 
-def _row(value: Any) -> tuple[Any, tuple[Spelling, ...]] | None:
+def _row(value: Any) -> Rows | None:
     return next((_ROWS[name] for name in _names(value) if name in _ROWS), None)
 
 
@@ -253,6 +255,8 @@ _RELU = (
     Spelling("function", "", _relu_name, says=lambda name: name, back=unwritable),
     Spelling("slope", "negative_slope", lambda layer: float(layer.negative_slope)),
 )
+# axis 1 of two is the last one: the layer alone does not tell
+_SOFTMAX_AXIS = Spelling("axis", "axis", remark=lambda axis: type(axis) is int and axis > 0)
 _SLOPE = Spelling(
     "slope", "negative_slope",
     lambda layer: float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha),
@@ -553,21 +557,11 @@ def _bidirectional(wrapper: Any) -> Settings | None:
     return replace(inner, name=wrapper.name, settings={**inner.settings, "bidirectional": both})
 
 
-def _config(name: str) -> Callable[[Any], Any]:
-    """What the object's config says, or what the function of a loss is given."""
-
-    def own(thing: Any) -> Any:
-        known = {**vars(thing).get("_fn_kwargs", {}), **thing.get_config()}  # Keras 3 leaves some out of the config
-        return known.get(name, ABSENT)
-
-    return own
-
-
 _ATTENTION = (
-    Spelling("heads", "num_heads", _config("num_heads")),
-    Spelling("head size", "key_dim", _config("key_dim")),
-    Spelling("bias", "use_bias", _config("use_bias")),
-    Spelling("dropout", "dropout", lambda layer: float(_config("dropout")(layer))),
+    Spelling("heads", "num_heads", config_value("num_heads")),
+    Spelling("head size", "key_dim", config_value("key_dim")),
+    Spelling("bias", "use_bias", config_value("use_bias")),
+    Spelling("dropout", "dropout", lambda layer: float(config_value("dropout")(layer))),
     constant("batch first", True, "(batch, time, features)"),
     *_LEARNED,
 )
@@ -648,182 +642,14 @@ _ZERO_PADDING = (
     constant("padding mode", "zeros", "pads with zeros"),
 )
 
-# --- losses ---
-
-_MEANS = {"sum_over_batch_size": "mean", "auto": "mean", "mean": "mean", "mean_with_sample_weight": "mean"}
-
-
-def _reduction(own: Any) -> str:
-    return _MEANS.get(own, "none" if own is None else own)
-
-
-def _reduction_of_rows(own: Any) -> str:
-    """Keras averages the last axis before it reduces anything."""
-    return {"sum": "sum of row means", "none": "row means"}.get(_reduction(own), "mean")
-
-
-_KERAS_WORDS = {"mean": "sum_over_batch_size", "sum": "sum", "none": "none", "sum of row means": "sum",
-                "row means": "none"}  # fmt: skip
-_REDUCTION = Spelling("reduction", "reduction", common=_reduction, back=_KERAS_WORDS.__getitem__)
-_OF_ROWS = Spelling(
-    "reduction", "reduction", common=_reduction_of_rows,
-    back=lambda common: unwritable(common) if common in ("sum", "none") else _KERAS_WORDS[common],
-)  # fmt: skip
-_LOGITS = Spelling(
-    "takes", "from_logits", _config("from_logits"), lambda own: "logits" if own else "probabilities",
-    lambda takes: {"logits": True, "probabilities": False}[takes],
-)  # fmt: skip
-_SMOOTHING = Spelling("label smoothing", "label_smoothing", _config("label_smoothing"), common=float)
-_NO_CLASS_WEIGHT = constant("class weight", None, "given to fit(), not to the loss", remark=True)
-_CLASS_AXIS = Spelling(
-    "class axis", "axis", _config("axis"), lambda axis: "the last axis" if axis == -1 else f"axis {axis}",
-    back=unwritable, remark=True,
-)  # fmt: skip
-_ROWS_OF_LOSSES: dict[str, tuple[str, tuple[Spelling, ...]]] = {
-    "CategoricalCrossentropy": ("cross entropy", (_REDUCTION, _LOGITS, _SMOOTHING, _NO_CLASS_WEIGHT, _CLASS_AXIS)),
-    "SparseCategoricalCrossentropy": ("cross entropy", (
-        _REDUCTION, _LOGITS, constant("label smoothing", 0.0, "no label smoothing"), _NO_CLASS_WEIGHT, _CLASS_AXIS,
-        Spelling("ignored class", "ignore_class", _config("ignore_class")))),
-    "BinaryCrossentropy": ("binary cross entropy", (_OF_ROWS, _LOGITS, _SMOOTHING, _NO_CLASS_WEIGHT)),
-    "MeanSquaredError": ("mean squared error", (_OF_ROWS,)),
-    "MeanAbsoluteError": ("mean absolute error", (_OF_ROWS,)),
-    "Huber": ("huber", (_OF_ROWS, Spelling("delta", "delta", _config("delta"), common=float),
-                        constant("divided by delta", False, "as it is"))),
-    "KLDivergence": ("kl divergence", (
-        _REDUCTION, constant("takes", "probabilities", "takes probabilities, the target first", remark=True),
-        constant("target", "probabilities", "takes probabilities"))),
-    "Poisson": ("poisson", (_OF_ROWS, constant("takes", "rate", "takes the rate"))),
-    "CosineSimilarity": ("cosine similarity", (_REDUCTION, constant("plus one", False, "-cos", remark=True))),
-    "CTC": ("ctc", (_REDUCTION,)),
-    "Hinge": ("hinge", (_OF_ROWS,)),
-    "SquaredHinge": ("squared hinge", (_OF_ROWS,)),
-    "CategoricalHinge": ("categorical hinge", (_REDUCTION,)),
-}  # fmt: skip
-
-# --- optimizers ---
-
-
-def _number(value: Any) -> float:
-    """A number, or a scalar variable, in float32's digits."""
-    held: Any = getattr(value, "value", value)  # the tensor in a variable of Keras 3
-    if callable(held):  # in one of TensorFlow it is a method
-        held = value.numpy()
-    return float(f"{float(held):.7g}")
-
-
-def _rate(optimizer: Any) -> Any:
-    """The learning rate at present; `ABSENT` if it cannot be asked for."""
-    try:
-        return _number(optimizer.learning_rate)
-    except Exception:  # a schedule of the user's own
-        return ABSENT
-
-
-def _or(name: str, default: Any) -> Callable[[Any], Any]:
-    """An attribute, with what stands for None."""
-
-    def own(optimizer: Any) -> Any:
-        value = getattr(optimizer, name, None)
-        return default if value is None or value is False else value
-
-    return own
-
-
-def _steps(optimizer: Any) -> Any:
-    return int(_number(optimizer.iterations))
-
-
-def _given(name: str) -> Callable[[Any], Any]:
-    """A setting that is worth a word only where it is set."""
-    return lambda optimizer: ABSENT if getattr(optimizer, name, None) is None else getattr(optimizer, name)
-
-
-_EVERY_OPTIMIZER = (
-    Spelling("learning rate", "learning_rate", _rate),
-    Spelling("weight decay", "weight_decay", _or("weight_decay", 0.0), common=float),
-    constant("maximize", False, "minimizes"),
-    Spelling("steps", "iterations", _steps, says=lambda steps: f"{steps} steps taken"),
-    Spelling("clip each norm", "clipnorm", _given("clipnorm"), remark=True),
-    Spelling("clip global norm", "global_clipnorm", _given("global_clipnorm"), remark=True),
-    Spelling("clip values", "clipvalue", _given("clipvalue"), remark=True),
-    Spelling("accumulated steps", "gradient_accumulation_steps", _or("gradient_accumulation_steps", 1), remark=True),
-    Spelling("moving average", "use_ema", _or("use_ema", False), remark=True),
-    Spelling("learning rate decay", "decay", lambda optimizer: _config("decay")(optimizer)),
-    Spelling("decoupled", "", lambda optimizer: True if getattr(optimizer, "weight_decay", None) else ABSENT,
-             says=lambda _: "decay shrinks the weights themselves", back=unwritable),
-)  # fmt: skip
-
-
-def _setting(setting: str, word: str) -> Spelling:
-    return Spelling(setting, word, lambda optimizer: _number(getattr(optimizer, word)))
-
-
-_BETAS = (_setting("beta 1", "beta_1"), _setting("beta 2", "beta_2"))
-_AMSGRAD = Spelling("amsgrad", "amsgrad", lambda optimizer: bool(optimizer.amsgrad))
-_DENSE_ROWS = constant("sparse rows", False, "moves every row")
-_MOMENTUM = _setting("momentum", "momentum")
-_BUFFER = Spelling(
-    "momentum buffer", "", lambda optimizer: "with learning rate" if optimizer.momentum else ABSENT,
-    says=lambda _: "learning rate inside the momentum buffer", back=unwritable, remark=True,
-)  # fmt: skip
-
-
-def _place(where: str) -> Spelling:
-    return constant("epsilon place", where, f"epsilon {where}", remark=True)
-
-
-_OPTIMIZER_EPSILON = _setting("epsilon", "epsilon")
-_ADAM = (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, _AMSGRAD, _DENSE_ROWS, _place("before bias correction"))
-_ROWS_OF_OPTIMIZERS: dict[str, tuple[str, tuple[Spelling, ...]]] = {
-    "Adam": ("adam", _ADAM),
-    "AdamW": ("adam", _ADAM),
-    "Nadam": ("nadam", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, constant(
-        "momentum decay", 1.0, "0.96 ** step"))),
-    "Adamax": ("adamax", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, _place("beside the maximum"))),
-    "SGD": ("sgd", (*_EVERY_OPTIMIZER, _MOMENTUM, Spelling("nesterov", "nesterov"),
-                    constant("dampening", 0.0, "no dampening"), _BUFFER)),
-    "RMSprop": ("rmsprop", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON, _place("inside the root"),
-                            _MOMENTUM, Spelling("centered", "centered"), _BUFFER)),
-    "Adagrad": ("adagrad", (*_EVERY_OPTIMIZER, _OPTIMIZER_EPSILON, _place("inside the root"),
-                            _setting("initial accumulator", "initial_accumulator_value"))),
-    "Adadelta": ("adadelta", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON)),
-    "Adafactor": ("adafactor", (*_EVERY_OPTIMIZER, _setting("clip threshold", "clip_threshold"))),
-}  # fmt: skip
-
-# --- schedules ---
-
-_COUNTS = constant("counts", "batches", "counts batches", remark=True)
-_INITIAL = Spelling("initial rate", "initial_learning_rate", lambda schedule: float(schedule.initial_learning_rate))
-_DECAY_STEPS = Spelling("decay steps", "decay_steps", lambda schedule: int(schedule.decay_steps))
-_ROWS_OF_SCHEDULES: dict[str, tuple[str, tuple[Spelling, ...]]] = {
-    "ExponentialDecay": ("exponential schedule", (
-        _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("decay rate", "decay_rate"),
-        Spelling("staircase", "staircase",
-                 lambda schedule: ABSENT if schedule.decay_steps == 1 else bool(schedule.staircase)))),
-    "CosineDecay": ("cosine schedule", (
-        _COUNTS, _INITIAL, _DECAY_STEPS,
-        Spelling("final rate", "alpha", lambda schedule: float(schedule.alpha * schedule.initial_learning_rate),
-                 says=lambda rate: f"alpha * initial_learning_rate = {rate!r}",
-                 line="alpha={} / initial_learning_rate".format),
-        constant("after the end", "stays", "stays at its end", remark=True))),
-    "PolynomialDecay": ("polynomial schedule", (
-        _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("power", "power", lambda schedule: float(schedule.power)),
-        Spelling("final rate", "end_learning_rate", lambda schedule: float(schedule.end_learning_rate)))),
-    "PiecewiseConstantDecay": ("piecewise schedule", (
-        _COUNTS, Spelling("boundaries", "boundaries", lambda schedule: tuple(schedule.boundaries),
-                          lambda steps: tuple(step + 1 for step in steps),
-                          lambda steps: [step - 1 for step in steps],
-                          lambda steps: f"boundaries={list(steps)}, and the step after them"))),
-}  # fmt: skip
-
 # --- every class and its rows ---
 
 
-def _each_size(name: str, kind: Any, rows: tuple[Spelling, ...]) -> dict[str, tuple[Any, tuple[Spelling, ...]]]:
+def _each_size(name: str, kind: Any, rows: tuple[Spelling, ...]) -> dict[str, Rows]:
     return {name.format(axes): (kind, rows) for axes in (1, 2, 3)}
 
 
-_ROWS: dict[str, tuple[Any, tuple[Spelling, ...]]] = {
+_ROWS: dict[str, Rows] = {
     "Dense": ("dense", _DENSE),
     **_each_size("Conv{}DTranspose", "transposed convolution", _TRANSPOSED),
     **_each_size("Conv{}D", _kind_of_convolution, _CONVOLUTION),
@@ -845,7 +671,7 @@ _ROWS: dict[str, tuple[Any, tuple[Spelling, ...]]] = {
     "LeakyReLU": ("activation", _named("leaky_relu", _SLOPE)),
     "PReLU": ("activation", _named("prelu", *_LEARNED)),
     "ELU": ("activation", _named("elu", Spelling("alpha", "alpha", lambda layer: float(layer.alpha)))),
-    "Softmax": ("activation", _named("softmax", Spelling("axis", "axis", lambda layer: plain(layer.axis)))),
+    "Softmax": ("activation", _named("softmax", _SOFTMAX_AXIS)),
     **_each_size("MaxPooling{}D", "max pooling", _MAX_POOL),
     **_each_size("AveragePooling{}D", "average pooling", _AVERAGE_POOL),
     **_each_size("GlobalAveragePooling{}D", "adaptive average pooling", _GLOBAL),
@@ -856,9 +682,7 @@ _ROWS: dict[str, tuple[Any, tuple[Spelling, ...]]] = {
     "Resizing": ("resize", _RESIZING),
     "Flatten": ("flatten", _FLATTEN),
     **_each_size("ZeroPadding{}D", "padding", _ZERO_PADDING),
-    **_ROWS_OF_LOSSES,
-    **_ROWS_OF_OPTIMIZERS,
-    **_ROWS_OF_SCHEDULES,
+    **TRAINING,
 }
 
 layers = KerasLayers()

@@ -81,6 +81,10 @@ class Spelling:
             return ""
 
 
+# what an object is, or object -> what it is; and its settings
+Rows = tuple[str | Callable[[Any], str], tuple[Spelling, ...]]
+
+
 def read_all(kind: str, framework: str, thing: Any, spellings: Iterable[Spelling]) -> Settings:
     """The settings of an object by its rows; of two rows for one setting the last that it has."""
     found = {row.setting: setting for row in spellings if (setting := row.read(thing)) is not None}

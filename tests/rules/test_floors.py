@@ -86,6 +86,8 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/pandas.py": (4, {"numpy", "pandas"}),
     "frameworks/coded.py": (5, {"numpy"}),
     "frameworks/spelling.py": (3, set()),
+    "frameworks/torch_training_settings.py": (4, {"torch"}),
+    "frameworks/keras_training_settings.py": (4, set()),
     "frameworks/torch_settings.py": (5, {"torch"}),
     "frameworks/keras_settings.py": (5, set()),
     "frameworks/torch.py": (5, {"numpy", "torch"}),

@@ -1,0 +1,232 @@
+"""The settings of PyTorch's losses, optimizers and schedulers, in common words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn, optim
+from torch.optim import lr_scheduler
+
+from dualcell.frameworks.spelling import ABSENT, Rows, Spelling, constant, plain, unwritable
+
+# --- losses ---
+
+
+def _reduced(common: Any) -> Any:
+    """How PyTorch names a reduction.
+
+    Raises:
+        ValueError: it has none like that.
+    """
+    return common if common in ("mean", "sum", "none") else unwritable(common)
+
+
+_REDUCTION = Spelling("reduction", "reduction", back=_reduced)
+
+
+def _takes(what: str, said: str, *, remark: bool = False) -> Spelling:
+    return constant("takes", what, said, remark=remark, line="{} fed to it")
+
+
+def _loss(*rows: Spelling) -> tuple[Spelling, ...]:
+    return (_REDUCTION, *rows)
+
+
+_WEIGHT = Spelling(
+    "class weight", "weight", lambda module: None if module.weight is None else "given",
+    says=lambda weight: "weight=None" if weight is None else "weight=..., and divided by their sum",
+)  # fmt: skip
+_CLASSES = (
+    Spelling("ignored class", "ignore_index", lambda module: module.ignore_index,
+             lambda index: None if index < 0 else index, lambda index: -100 if index is None else index),
+    _WEIGHT,
+    constant("class axis", "axis 1", "classes on axis 1", remark=True, line="transpose the classes to axis 1"),
+)  # fmt: skip
+_SIMPLE = constant("averages", "elements", "averages all elements", remark=True)
+
+_LOSSES: dict[type, Rows] = {
+    nn.CrossEntropyLoss: ("cross entropy", _loss(
+        _takes("logits", "takes logits"), Spelling("label smoothing", "label_smoothing"), *_CLASSES)),
+    nn.NLLLoss: ("cross entropy", _loss(_takes("log-probabilities", "takes log-probabilities"), *_CLASSES)),
+    nn.BCEWithLogitsLoss: ("binary cross entropy", _loss(
+        _takes("logits", "takes logits"), constant("label smoothing", 0.0, "no label smoothing"), _WEIGHT)),
+    nn.BCELoss: ("binary cross entropy", _loss(
+        _takes("probabilities", "takes probabilities"), constant("label smoothing", 0.0, "no label smoothing"),
+        _WEIGHT)),
+    nn.MSELoss: ("mean squared error", _loss(_SIMPLE)),
+    nn.L1Loss: ("mean absolute error", _loss(_SIMPLE)),
+    nn.HuberLoss: ("huber", _loss(
+        Spelling("delta", "delta"), constant("divided by delta", False, "as it is", line="torch.nn.SmoothL1Loss"))),
+    nn.SmoothL1Loss: ("huber", _loss(
+        Spelling("delta", "beta"), constant("divided by delta", True, "divided by beta", line="torch.nn.HuberLoss"))),
+    nn.KLDivLoss: ("kl divergence", (
+        Spelling("reduction", "reduction", lambda module: module.reduction,
+                 lambda own: {"batchmean": "mean", "mean": "mean of elements"}.get(own, own),
+                 lambda common: {"mean": "batchmean", "mean of elements": "mean"}.get(common, common)),
+        constant("takes", "log-probabilities", "takes log-probabilities, and the target second", remark=True),
+        Spelling("target", "log_target", common=lambda log: "log-probabilities" if log else "probabilities",
+                 back=lambda target: target == "log-probabilities"))),
+    nn.PoissonNLLLoss: ("poisson", _loss(
+        Spelling("takes", "log_input", common=lambda log: "log rate" if log else "rate",
+                 back=lambda takes: takes == "log rate"))),
+    nn.CosineEmbeddingLoss: ("cosine similarity", _loss(
+        constant("plus one", True, "1 - cos", remark=True), Spelling("margin", "margin"))),
+    nn.CTCLoss: ("ctc", (
+        Spelling("reduction", "reduction", lambda module: module.reduction,
+                 lambda own: "mean by length" if own == "mean" else own,
+                 lambda common: "none" if common == "mean" else common),)),
+    nn.MultiMarginLoss: ("multi margin", _loss(Spelling("margin", "margin"))),
+    nn.HingeEmbeddingLoss: ("hinge embedding", _loss(Spelling("margin", "margin"))),
+    nn.TripletMarginLoss: ("triplet margin", _loss(Spelling("margin", "margin"))),
+}  # fmt: skip
+
+# --- optimizers ---
+
+
+def _of_groups(word: str) -> Callable[[Any], Any]:
+    """A setting of all parameter groups: one value, or one for each group if they differ."""
+
+    def own(optimizer: Any) -> Any:
+        values = [plain(_number(group.get(word, ABSENT))) for group in optimizer.param_groups]
+        if not values or values[0] is ABSENT:
+            return ABSENT
+        return values[0] if all(value == values[0] for value in values) else tuple(values)
+
+    return own
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, torch.Tensor) else value
+
+
+def _beta(index: int) -> Callable[[Any], Any]:
+    def own(optimizer: Any) -> Any:
+        betas = [group["betas"][index] for group in optimizer.param_groups]
+        return float(betas[0]) if len(set(map(float, betas))) == 1 else tuple(map(float, betas))
+
+    return own
+
+
+def _option(setting: str, word: str, **more: Any) -> Spelling:
+    return Spelling(setting, word, _of_groups(word), **more)
+
+
+def _steps(optimizer: Any) -> Any:
+    """How many steps were taken; SGD counts none."""
+    taken = [int(state["step"]) for state in optimizer.state.values() if "step" in state]
+    if not taken:
+        return ABSENT if isinstance(optimizer, optim.SGD) else 0
+    return max(taken)
+
+
+def _clipping(setting: str, line: str) -> Spelling:
+    return constant(
+        setting, None, "not in the optimizer: done, if at all, in the training loop", remark=True, line=line
+    )
+
+
+_EVERY_OPTIMIZER = (
+    _option("learning rate", "lr"),
+    _option("weight decay", "weight_decay", common=float),
+    _option("maximize", "maximize"),
+    Spelling("steps", "step", _steps, says=lambda steps: f"{steps} steps taken"),
+    _clipping("clip each norm", "torch.nn.utils.clip_grad_norm_(p, {}) for each parameter p before step()"),
+    _clipping("clip global norm", "torch.nn.utils.clip_grad_norm_(model.parameters(), {}) before step()"),
+    _clipping("clip values", "torch.nn.utils.clip_grad_value_(model.parameters(), {}) before step()"),
+    constant("accumulated steps", 1, "sums what backward() adds", remark=True, line="(loss / {}).backward()"),
+    constant("moving average", False, "no average of weights", remark=True, line="torch.optim.swa_utils.AveragedModel"),
+    constant("learning rate decay", 0.0, "no decay"),
+)
+
+
+def _decays(optimizer: Any) -> bool:
+    decay = _of_groups("weight_decay")(optimizer)
+    return decay not in (0, ABSENT)
+
+
+def _decoupled(optimizer: Any) -> Any:
+    """How weights decay, where they do."""
+    if not _decays(optimizer):
+        return ABSENT
+    own = _of_groups("decoupled_weight_decay")(optimizer)
+    return isinstance(optimizer, optim.AdamW) if own is ABSENT else bool(own)
+
+
+def _decouple_line(decoupled: Any) -> str:
+    return "torch.optim.AdamW" if decoupled else "torch.optim.Adam"
+
+
+_DECOUPLED = Spelling(
+    "decoupled", "decoupled_weight_decay", _decoupled,
+    says=lambda own: "decay shrinks the weights themselves" if own else "decay is added to the gradient",
+    line=_decouple_line,
+)  # fmt: skip
+_COUPLED = Spelling(
+    "decoupled", "", _decoupled, back=unwritable, says=lambda own: "decay is added to the gradient",
+)  # fmt: skip
+_BETAS = (
+    Spelling("beta 1", "betas[0]", _beta(0)),
+    Spelling("beta 2", "betas[1]", _beta(1)),
+)
+_EPSILON = _option("epsilon", "eps")
+_DENSE_ROWS = constant("sparse rows", False, "moves every row")
+_AFTER_CORRECTION = constant("epsilon place", "after bias correction", "epsilon after the bias correction", remark=True)
+_AFTER_ROOT = constant("epsilon place", "outside the root", "epsilon outside the root", remark=True)
+
+
+def _buffer(optimizer: Any) -> Any:
+    return "without learning rate" if _of_groups("momentum")(optimizer) not in (0, ABSENT) else ABSENT
+
+
+_BUFFER = Spelling("momentum buffer", "", _buffer, says=lambda _: "learning rate outside the momentum buffer",
+                   back=unwritable, remark=True)  # fmt: skip
+_ADAM = (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _option("amsgrad", "amsgrad"), _DECOUPLED, _DENSE_ROWS,
+         _AFTER_CORRECTION)  # fmt: skip
+
+_OPTIMIZERS: dict[type, Rows] = {
+    optim.Adam: ("adam", _ADAM),
+    optim.AdamW: ("adam", _ADAM),
+    optim.SparseAdam: ("adam", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _AFTER_CORRECTION, constant(
+        "sparse rows", True, "moves only rows that a batch uses", line="torch.optim.Adam"))),
+    optim.NAdam: ("nadam", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _DECOUPLED, _AFTER_CORRECTION,
+                            _option("momentum decay", "momentum_decay"))),
+    optim.RAdam: ("radam", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _DECOUPLED)),
+    optim.Adamax: ("adamax", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _COUPLED, constant(
+        "epsilon place", "beside the gradient", "epsilon beside the gradient", remark=True))),
+    optim.SGD: ("sgd", (*_EVERY_OPTIMIZER, _option("momentum", "momentum", common=float), _COUPLED,
+                        _option("nesterov", "nesterov"), _option("dampening", "dampening", common=float), _BUFFER)),
+    optim.RMSprop: ("rmsprop", (*_EVERY_OPTIMIZER, _option("rho", "alpha"), _EPSILON, _COUPLED, _AFTER_ROOT,
+                                _option("momentum", "momentum", common=float), _option("centered", "centered"),
+                                _BUFFER)),
+    optim.Adagrad: ("adagrad", (*_EVERY_OPTIMIZER, _EPSILON, _COUPLED, _AFTER_ROOT,
+                                _option("learning rate decay", "lr_decay", common=float),
+                                _option("initial accumulator", "initial_accumulator_value", common=float))),
+    optim.Adadelta: ("adadelta", (*_EVERY_OPTIMIZER, _option("rho", "rho"), _EPSILON, _COUPLED)),
+    optim.Adafactor: ("adafactor", (*_EVERY_OPTIMIZER, _option("clip threshold", "d"))),
+}  # fmt: skip
+
+# --- schedules ---
+
+_COUNTS = constant("counts", "calls", "counts calls of scheduler.step()", remark=True)
+_INITIAL = Spelling("initial rate", "lr", lambda scheduler: float(scheduler.base_lrs[0]))
+_SCHEDULES: dict[type, Rows] = {
+    lr_scheduler.ExponentialLR: ("exponential schedule", (
+        _COUNTS, _INITIAL, Spelling("decay rate", "gamma"), constant("decay steps", 1, "every call"))),
+    lr_scheduler.StepLR: ("exponential schedule", (
+        _COUNTS, _INITIAL, Spelling("decay rate", "gamma"), Spelling("decay steps", "step_size"),
+        constant("staircase", True, "in steps"))),
+    lr_scheduler.CosineAnnealingLR: ("cosine schedule", (
+        _COUNTS, _INITIAL, Spelling("decay steps", "T_max"), Spelling("final rate", "eta_min", common=float),
+        constant("after the end", "rises", "rises again after T_max", remark=True))),
+    lr_scheduler.PolynomialLR: ("polynomial schedule", (
+        _COUNTS, _INITIAL, Spelling("decay steps", "total_iters"), Spelling("power", "power", common=float),
+        constant("final rate", 0.0, "ends at 0"))),
+    lr_scheduler.MultiStepLR: ("piecewise schedule", (
+        _COUNTS, Spelling("boundaries", "milestones", lambda scheduler: tuple(sorted(scheduler.milestones.elements())),
+                          says=lambda steps: f"milestones={list(steps)}",
+                          line=lambda steps: f"milestones={list(steps)}"))),
+}  # fmt: skip
+
+TRAINING: dict[type, Rows] = {**_LOSSES, **_OPTIMIZERS, **_SCHEDULES}
