@@ -8,7 +8,7 @@ from dualcell.report import Report, Row, SideFacts, in_words
 
 HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at")
 _NUMBERS = range(4, 7)  # columns aligned to the right
-NOISE = "drift/noise"  # the heading of a column that only `--noise` has
+_NOISE = 6  # where `drift/noise` goes, a column that only `--noise` has
 
 
 def render_text(report: Report) -> str:
@@ -18,12 +18,15 @@ def render_text(report: Report) -> str:
         A header line per side, the table, the failing rows' reasons, the summary.
     """
     left, right = (side.label for side in report.sides)
-    headings = (*HEADINGS, left, right, *((NOISE,) if report.has_noise else ()))
+    headings = (*HEADINGS, left, right)
     lines = [header_line(side) for side in report.sides if header_line(side)]
     lines += [settings_line(report)] if report.settings else []
     if report.rows:
-        cells = [(*_cells(row), noise_in_words(row))[: len(headings)] for row in report.rows]
-        lines += ["", *aligned([headings, *cells], _NUMBERS)]
+        table = [headings, *(_cells(row) for row in report.rows)]
+        if report.has_noise:
+            said = ("drift/noise", *(noise_in_words(row) for row in report.rows))
+            table = [(*row[:_NOISE], noise, *row[_NOISE:]) for row, noise in zip(table, said, strict=True)]
+        lines += ["", *aligned(table, range(_NUMBERS.start, _NUMBERS.stop + report.has_noise))]
     lines += ["", *again] if (again := [one_line(line) for row in report.rows for line in _again(row)]) else []
     reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
     lines += ["", *reasons] if reasons else []

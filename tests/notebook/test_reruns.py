@@ -37,7 +37,7 @@ def test_the_order_of_rounding_is_rounding(shell):
     assert row(shell, "noise.runs") == 2
     assert 0 < row(shell, "noise.ratio") < 10
     [shown] = reply.shown
-    assert "drift/noise" in shown
+    assert "max rel  drift/noise  mismatched" in shown
     assert "y, noise: rounding: the sides lie" in shown
 
 
