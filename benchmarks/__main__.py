@@ -22,6 +22,7 @@ from benchmarks import (
     first_call,
     machine,
     many_small,
+    noise,
 )
 from benchmarks.harness import FULL, QUICK, Scale, duration
 from benchmarks.tables import Table, markdown
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "small": many_small.run,
     "first": first_call.run,
     "diagnosis": diagnosis.run,
+    "noise": noise.run,
 }
 
 
