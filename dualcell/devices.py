@@ -40,6 +40,34 @@ def _on_host(value: Any) -> HostArray:
     return to_host(value)
 
 
+def hosts(
+    left: Captured, right: Captured, most: int, worst: tuple[int, ...] | None
+) -> tuple[HostArray, HostArray] | None:
+    """The values of two leaves on the host; of large ones on a device, some rows that hold the worst element.
+
+    Args:
+        left: a leaf.
+        right: another one.
+        most: elements of each side that may be copied from a device.
+        worst: the index of the worst element, if both have one shape.
+
+    Returns:
+        All values, or those rows; None if there are too many and no rows that the sides share.
+    """
+    sides = left, right
+    if all(_facts(leaf).device == "cpu" or math.prod(_facts(leaf).shape) <= most for leaf in sides):
+        return host(left), host(right)
+    if not worst:  # another shape, whose rows are others: no more than the search looks at
+        fit = all(math.prod(_facts(leaf).shape) <= 4 * most for leaf in sides)
+        return (host(left), host(right)) if fit else None
+    shape = _facts(left).shape
+    axis = next(axis for axis, length in enumerate(shape) if length > 1)
+    rows = max(1, most * shape[axis] // math.prod(shape))
+    start = min(max(0, worst[axis] - rows // 2), shape[axis] - rows)
+    where = (*(slice(None),) * axis, slice(start, start + rows))
+    return _reader(left)(where), _reader(right)(where)
+
+
 # --- on one accelerator ---
 
 

@@ -45,6 +45,7 @@ def diagnose(
     *,
     dtypes: tuple[str, str] = ("float32", "float32"),
     names: tuple[str, str] = ("left", "right"),
+    shape: tuple[int, ...] | None = None,
 ) -> tuple[Finding, ...]:
     """Explain why two arrays differ.
 
@@ -53,6 +54,8 @@ def diagnose(
         right: numeric array of any shape.
         dtypes: names of the tensors' dtypes; set how near counts as the same.
         names: what the two tensors are called in the fixes.
+        shape: that of the whole left tensor, where `left` and `right` are only the rows of
+            two tensors that hold the worst element; that of `left` if None.
 
     Returns:
         The simplest explanations, all that fit equally well; empty if none does.
@@ -60,10 +63,13 @@ def diagnose(
     if left.size < LEAST or right.size < LEAST:
         return ()
     codes = codes_of(left), codes_of(right)
+    places: tuple[str, ...] = ("not finite", "near", "last") if shape in (None, left.shape) else ("near",)
+    elements = math.prod(shape or left.shape)
     if max(left.size, right.size) > LARGEST:
         if left.shape[:1] != right.shape[:1]:
             return ()
         codes = first_part(*codes)
+        places = ()  # it is not known whether the worst element is among these
     left, right = decoded(codes[0], left), decoded(codes[1], right)
     if _beyond_float64(left) or _beyond_float64(right):
         return ()
@@ -71,7 +77,8 @@ def diagnose(
     facts = {
         "shape": left.shape, "right_shape": right.shape, "closeness": closeness, "dtypes": dtypes, "names": names,
         "complex": "c" in left.dtype.kind + right.dtype.kind,
-        "finite": _all_finite(left) and _all_finite(right),
+        "finite": _all_finite(left) and _all_finite(right), "places": places,
+        "part": f" in {left.size:,} of {elements:,} elements" if left.size < elements else "",
     }  # fmt: skip
     if not facts["finite"]:
         return _not_finite(left, right, facts)
@@ -99,7 +106,8 @@ def _explained(
         confirmed = list(rows_first(left, right, facts)) or list(seen_from_the_right(left, right, facts)) or confirmed
     least = min((one.cost for one, _ in confirmed), default=None)
     best = [(one, after) for one, after in confirmed if one.cost == least]
-    before = _before(left, right)
+    gap, said = _before(left, right)
+    before = gap, said + facts["part"]
     return tuple(
         _finding(one, before, after, facts["names"], [other for other, _ in best if other is not one])
         for one, after in best
@@ -158,10 +166,11 @@ def _placed(
 ) -> tuple[Finding, ...]:
     """What the first cause that recognises itself says of the place of the difference."""
     for cause in causes_of(PlaceCause, facts):
-        if cause.when == when:
+        if cause.when == when and when in facts["places"]:
             with np.errstate(all="ignore"):
                 found = cause.find(left, right, facts)
             if found is not None:
+                found = replace(found, evidence=found.evidence + facts["part"])
                 return (_named(found, facts["names"]),)
     return ()
 

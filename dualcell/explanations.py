@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dualcell.comparison import Comparison
-from dualcell.devices import host
+from dualcell.devices import hosts
 from dualcell.dialect import in_dialect
 
 if TYPE_CHECKING:
     from dualcell.cause import Finding
 
 SECONDS = 2.0  # for all rows of a result; the others are explained when they are asked for
+COPIED = 1 << 25  # elements of each side that are copied from a device; of more, the rows around the worst element
 _EXPLAINED = ("differs", "shape")
 
 
@@ -41,12 +42,15 @@ def explain(comparison: Comparison, frameworks: tuple[str, str] = ("", "")) -> t
     if comparison.verdict not in _EXPLAINED or left.facts is None or right.facts is None:
         return ()
     try:
-        arrays = host(left), host(right)
+        arrays = hosts(left, right, COPIED, comparison.stats and comparison.stats.worst_index)
     except Exception:  # the comparison has said that it cannot be read, if it tried
+        return ()
+    if arrays is None:
         return ()
     from dualcell.diagnosis import diagnose  # deferred: mostly nothing fails
 
-    findings = diagnose(*arrays, dtypes=(left.facts.dtype, right.facts.dtype), names=_names(comparison.row))
+    dtypes = left.facts.dtype, right.facts.dtype
+    findings = diagnose(*arrays, dtypes=dtypes, names=_names(comparison.row), shape=left.facts.shape)
     spoken = [said or _framework(leaf.value) for said, leaf in zip(frameworks, (left, right), strict=True)]
     return tuple(
         replace(

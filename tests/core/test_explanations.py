@@ -47,8 +47,8 @@ def test_a_row_that_names_both_sides_names_them_in_the_fixes():
 
 
 def test_tensors_that_cannot_be_read_have_no_cause(monkeypatch):
-    def refuse(side):
+    def refuse(*sides):
         raise RuntimeError("gone")
 
-    monkeypatch.setattr(explanations, "host", refuse)
+    monkeypatch.setattr(explanations, "hosts", refuse)
     assert all(explain(one) == () for one in comparisons())

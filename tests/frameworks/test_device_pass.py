@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import dualcell
-from dualcell import devices
+from dualcell import devices, explanations
 from dualcell.captures import capture
 from dualcell.comparison import compare_pair
 from dualcell.frameworks import torch_pass
@@ -383,6 +383,70 @@ def test_a_tensor_that_cannot_be_read_is_unsupported():
     found = judge(dataclasses.replace(left, value=object()), right)
     assert found.verdict == "unsupported"
     assert found.note == "the values could not be read: TypeError: no adapter reads a object"
+
+
+# --- why they differ ---
+
+
+def explained(left, right, place="cuda:0"):
+    return explanations.explain(judge(leaf(left, place), leaf(right, place)))
+
+
+@pytest.mark.parametrize("library", ["torch", "tensorflow", "jax"])
+def test_the_cause_is_looked_for_in_the_rows_around_the_worst_element(library, ways, monkeypatch):
+    monkeypatch.setattr(explanations, "COPIED", 1000)
+    array = np.random.default_rng(0).standard_normal((1, 100, 50)).astype(np.float32)
+    array[0, 70, 3] = 9
+    sides = MAKERS[library](array), MAKERS[library](array * np.float32(1.5))
+    comparison = judge(*(leaf(side, "cuda:0") for side in sides))
+    ways.clear()
+    (found,) = explanations.explain(comparison)
+    assert ways == [1000, 1000]
+    assert found.causes == ("scale",)
+    assert found.evidence.startswith("max abs 4.5 in 1,000 of 5,000 elements → ")
+
+
+def test_small_ones_come_whole_and_so_do_those_of_the_host(ways, monkeypatch):
+    monkeypatch.setattr(explanations, "COPIED", 1000)
+    for size, place in ((900, "cuda:0"), (5000, "cpu")):
+        left = torch.randn(size)
+        comparison = judge(leaf(left, place), leaf(left * 2, place))
+        ways.clear()
+        (found,) = explanations.explain(comparison)
+        assert (found.causes, ways) == (("scale",), [size, size])
+        assert " of " not in found.evidence
+
+
+def test_nothing_is_said_of_places_that_were_not_looked_at(monkeypatch):
+    monkeypatch.setattr(explanations, "COPIED", 1000)
+    left = torch.randn(100, 50, generator=torch.Generator().manual_seed(0))
+    right = left.clone()
+    right[50, 7] += 100
+    assert explained(left, right) == ()
+    assert [found.causes for found in explained(left, right, "cpu")] == [("few-elements",)]
+    right[50, 7] = math.nan
+    assert explained(left, right) == ()
+
+
+def test_rounding_is_judged_by_the_worst_element(monkeypatch):
+    monkeypatch.setattr(explanations, "COPIED", 1000)
+    left, noise = torch.randn(2, 100, 50, generator=torch.Generator().manual_seed(0))
+    right = left + 3e-7 * noise
+    (found,) = explanations.explain(judge(leaf(left, "cuda:0"), leaf(right, "cuda:0"), rtol=0.0, atol=0.0))
+    assert found.causes == ("rounding",)
+    assert found.evidence.endswith(" in 1,000 of 5,000 elements")
+    right[90, 3] += 1  # the first rows only round
+    assert explained(left, right) == ()
+
+
+def test_other_shapes_come_whole_as_far_as_the_search_looks(ways, monkeypatch):
+    monkeypatch.setattr(explanations, "COPIED", 1000)
+    for size, causes in ((4000, [("axes-permuted",)]), (4050, [])):
+        left = torch.randn(size // 50, 50)
+        comparison = judge(leaf(left, "cuda:0"), leaf(left.T.contiguous(), "cuda:0"))
+        ways.clear()
+        assert [found.causes for found in explanations.explain(comparison)] == causes
+        assert ways == [size] * 2 * len(causes)
 
 
 # --- tensors that stand for others ---
