@@ -18,6 +18,7 @@ from dualcell.cause import Array, Finding, PlaceCause, Step
 from dualcell.coded import HostArray, codes_of, decoded
 from dualcell.rows_first import rows_first, seen_from_the_right
 from dualcell.search import (
+    SMALL,
     WHOLE,
     Explanation,
     Found,
@@ -102,7 +103,7 @@ def _explained(
 ) -> tuple[Finding, ...]:
     """The simplest steps that turn one side into the other."""
     confirmed = next((found for way in ways if (found := list(way(left, right, facts)))), [])
-    if confirmed and min(one.cost[1] for one, _ in confirmed) > MANY_FITTED:
+    if confirmed and left.size <= SMALL and min(one.cost[1] for one, _ in confirmed) > MANY_FITTED:
         confirmed = list(rows_first(left, right, facts)) or list(seen_from_the_right(left, right, facts)) or confirmed
     least = min((one.cost for one, _ in confirmed), default=None)
     best = [(one, after) for one, after in confirmed if one.cost == least]

@@ -21,7 +21,7 @@ _OF_AXES = {"axes-permuted", "reshaped"}  # other moves may come after these
 FEW, MANY = 48, 4096  # elements of the first and of the second sample
 SECONDS = 0.1  # of processor time, for the search in one pair: the answer must not hang on how busy the machine is
 WHOLE = 1 << 20  # elements of the sample that whole steps are tried on
-SMALL = 1 << 16  # elements, up to which the axes of tensors of one shape are moved before whole steps
+SMALL = 1 << 16  # elements, up to which there is time to try what is rarely so
 BITS = 7  # of information, for each step and once more: fewer agree by chance with one of the many steps tried
 
 
