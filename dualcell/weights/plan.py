@@ -11,6 +11,7 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
 from dualcell.render.plan import plan_html, plan_text
+from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
 from dualcell.weights.inventory import Inventory, Layer
@@ -180,7 +181,8 @@ def plan_weights(
             nothing, layers fit each other in several ways and nothing decides, or the
             order of flattened features cannot be found.
     """
-    inventories = [_inventory(model, side) for model, side in ((source, "source"), (target, "target"))]
+    inventories = _inventory(source, "source"), _inventory(target, "target")
+    inventories = both_apart(inventories[0], inventories[1])
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     made = [row for found in matching.matches for row in rows_of(found)]
     adapter = model_adapter(target)

@@ -39,6 +39,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "weights/overrides.py": (2, set()),
     "weights/matching.py": (3, set()),
     "weights/rows.py": (4, set()),
+    "weights/attention.py": (2, set()),
     "weights/boundary.py": (4, set()),
     "weights/copying.py": (5, {"numpy"}),
     "weights/table.py": (0, set()),

@@ -10,10 +10,8 @@ from tests.zoo.by_hand import moved
 from tests.zoo.entry import filled, keras_forward, torch_forward, weights_of
 from tests.zoo.models import ENTRIES
 
-PLANNED = [entry for entry in ENTRIES if entry.name != "vision Transformer"]  # its qkv is one Linear
 
-
-@pytest.mark.parametrize("entry", PLANNED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_a_plan_copies_what_was_mapped_by_hand(entry):
     model, module = filled(entry), entry.torch()
     plan = dualcell.plan_weights(model, module)
@@ -26,7 +24,7 @@ def test_a_plan_copies_what_was_mapped_by_hand(entry):
     np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("entry", PLANNED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_way_back_gives_the_same_bits(entry):
     model, module, other = filled(entry), entry.torch(), entry.keras()
     dualcell.plan_weights(model, module).apply()
