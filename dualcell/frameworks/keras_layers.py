@@ -58,18 +58,18 @@ class KerasReader:
         """Every layer once, the outer before the inner, in the model's order."""
         seen: set[int] = set()
 
-        def walk(layer: Any, path: str, variant: str) -> Iterator[Place]:
+        def walk(layer: Any, path: str, variant: str, within: tuple[Any, ...]) -> Iterator[Place]:
             if id(layer) in seen:
                 return
             seen.add(id(layer))
-            yield Place(path, type(layer).__name__, layer, (layer.name,), variant)
+            yield Place(path, type(layer).__name__, layer, (layer.name,), variant, within)
             if "MultiHeadAttention" in _names(layer):  # its projections are its own roles
                 return
             for name, child in self.children(layer):
                 inside = "backward" if name == "backward_layer" else variant
-                yield from walk(child, f"{path}/{name}" if path else name, inside)
+                yield from walk(child, f"{path}/{name}" if path else name, inside, (layer, *within))
 
-        yield from walk(model, "", "")
+        yield from walk(model, "", "", ())
 
     def children(self, layer: Any) -> list[tuple[str, Any]]:
         """The layers a layer holds: by name in a functional or sequential model, else by attribute."""

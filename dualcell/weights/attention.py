@@ -74,4 +74,5 @@ def _flow(flow: Flow, places: list[tuple[tuple[int, ...], ...]]) -> Flow:
             feeding = stage
     order = tuple(new for old in flow.order for stage in places[old] for new in stage)
     turned = frozenset(new for old in flow.turned for new in places[old][0])
-    return Flow(tuple(before), order, turned)
+    uses = tuple(flow.uses[old] for old, stages in enumerate(places) for stage in stages for _ in stage)
+    return Flow(tuple(before), order, turned, uses)

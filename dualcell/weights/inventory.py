@@ -61,6 +61,7 @@ class Layer:
         doubt: why the order of its input features is unknown, and what to write; may be empty.
         hint: what to change where it has no equivalent on the other side; may be empty.
         source: the framework's object.
+        within: the objects around it, the nearest first.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Layer:
     doubt: str = ""
     hint: str = ""
     source: Any = field(default=None, compare=False, repr=False)
+    within: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def role(self, name: str) -> Weight | None:
         """The weight in a role, or None."""
@@ -131,11 +133,13 @@ class Flow:
         before: for each layer, the layers whose results reach it with no other layer between.
         order: the layers, in the order they are reached from the model's results, earlier arguments first.
         turned: layers that a transposition of axes leads to.
+        uses: for each layer, what is done with its result before the next layer: `silu`, `mul`.
     """
 
     before: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]
     turned: frozenset[int] = frozenset()
+    uses: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True)

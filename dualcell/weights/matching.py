@@ -163,6 +163,9 @@ class _Matcher:
         named = by_name(layers[0], layers[1])
         if named is not None:
             return [(self._index(0, one), self._index(1, other), "name") for one, other in named]
+        used = [{index: flows[side].uses[index] for index in alike[side]} for side in (0, 1)]
+        if all(len({*each.values()}) > 1 for each in used):
+            return self._by_use(layers, used)
         reached = [sorted(alike[side], key=_place(flows[side])) for side in (0, 1)]
         orders = [[*zip(*map(sorted, alike), strict=True)], [*zip(*reached, strict=True)]]
         if {*orders[0]} != {*orders[1]}:
@@ -173,6 +176,24 @@ class _Matcher:
         if clash is not None:
             raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash)))
         return [(one, other, "order") for one, other in orders[0]]
+
+    def _by_use(self, layers: list[list[Layer]], used: list[dict[int, frozenset[str]]]) -> list[tuple[int, int, str]]:
+        """Layers wired alike, told apart by what is done with their results."""
+        by_use = [{use: [i for i, each in side.items() if each == use] for use in side.values()} for side in used]
+        if by_use[0].keys() != by_use[1].keys():
+            reason = "what is done with their results differs between the two models"
+            raise PlanError(_undecided(layers[0], layers[1], reason))
+        pairs = [(by_use[0][use], by_use[1][use]) for use in by_use[0]]
+        single = [(left[0], right[0], "flow") for left, right in pairs if len(left) == len(right) == 1]
+        if single:
+            return single
+        flows = self.sides[0].flow, self.sides[1].flow
+        assert flows[0] is not None  # noqa: S101 - the caller has looked
+        assert flows[1] is not None  # noqa: S101
+        left, right = pairs[0]
+        if len(left) != len(right):
+            raise PlanError(_undecided(layers[0], layers[1], "what is done with their results differs in number"))
+        return self._in_order((left, right), (flows[0], flows[1]))
 
     def _index(self, side: int, layer: Layer) -> int:
         return next(index for index, each in enumerate(self.sides[side].layers) if each is layer)

@@ -39,6 +39,7 @@ class Place:
         layer: the framework's object.
         aliases: see `inventory.Layer`.
         variant: see `inventory.Layer`.
+        within: see `inventory.Layer`.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Place:
     layer: Any = field(repr=False)
     aliases: tuple[str, ...] = ()
     variant: str = ""
+    within: tuple[Any, ...] = field(default=(), repr=False)
 
 
 def layers_of(place: Place, forms: Sequence[Form], arrays: Mapping[str, Found]) -> Iterator[Layer]:
@@ -103,5 +105,5 @@ def _layer(place: Place, form: Form, weights: tuple[Weight, ...]) -> Layer:
         variants.append("" if groups == 1 else f"groups={groups}")
     return Layer(
         place.path, form.kind, weights, ", ".join(filter(None, variants)), place.native, place.aliases,
-        hint=form.hint, source=place.layer,
+        hint=form.hint, source=place.layer, within=place.within,
     )  # fmt: skip

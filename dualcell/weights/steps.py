@@ -51,6 +51,30 @@ class Trace:
 TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "einsum", "rearrange", "t", "mT")
 
 
+# operations by what they do, however a framework or a class spells them
+_ACTIVATIONS = ("relu", "silu", "gelu", "sigmoid", "tanh", "softmax", "elu", "selu", "leakyrelu", "softplus", "relu6",
+                "hardswish", "hardsigmoid", "mish", "logsigmoid", "softsign", "logsoftmax", "exp")  # fmt: skip
+_MERGES = {
+    "add": "add", "iadd": "add", "mul": "mul", "imul": "mul", "multiply": "mul", "sub": "sub", "subtract": "sub",
+    "truediv": "div", "div": "div", "divide": "div", "truedivide": "div", "matmul": "matmul", "bmm": "matmul",
+    "einsum": "matmul", "dot": "matmul", "cat": "cat", "concat": "cat", "concatenate": "cat", "maximum": "maximum",
+    "minimum": "minimum", "pow": "pow", "power": "pow",
+}  # fmt: skip
+
+
+def _uses(step: Step) -> set[str]:
+    """The activation that a step applies, alone or after its layer, and how it joins several values.
+
+    Examples:
+        >>> _uses(Step("SiLU", (1,), 2)), _uses(Step("Multiply", (1, 2), 3)), _uses(Step("mul", (1,), 2))
+        ({'silu'}, {'mul'}, set())
+    """
+    names = [step.name, getattr(getattr(step.source, "activation", None), "__name__", "")]
+    plain = [name.lower().replace("_", "").replace("swish", "silu").replace("hardsilu", "hardswish") for name in names]
+    merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
+    return {name for name in (*plain, merge) if name in _ACTIVATIONS or (name and name == merge)}
+
+
 def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
     """How the layers of an inventory feed each other.
 
@@ -60,6 +84,7 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
     reach: dict[int, tuple[int, ...]] = {}
     turned: set[int] = set()
     is_turned: dict[int, bool] = {}
+    uses: list[set[str]] = [set() for _ in layers]
     for step in trace.steps:
         arriving = _once(index for value in step.inputs for index in reach.get(value, ()))
         twisted = any(is_turned.get(value, False) for value in step.inputs) or step.name in TURNS
@@ -71,9 +96,11 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
                 turned |= {index} if twisted else set()
             arriving = real if real else (*arriving, *bare)
             twisted = twisted and not real
+        for index in () if step.blind else arriving:
+            uses[index] |= _uses(step)
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
         is_turned[step.output] = twisted and not step.blind
-    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned))
+    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)))
 
 
 def _once(indices: Any) -> tuple[int, ...]:

@@ -43,6 +43,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "weights/boundary.py": (4, set()),
     "weights/copying.py": (5, {"numpy"}),
     "weights/table.py": (0, set()),
+    "weights/configuration.py": (9, set()),
     "weights/plan.py": (16, set()),
     "coded.py": (0, {"numpy"}),
     "narrow.py": (0, {"numpy"}),

@@ -1,0 +1,77 @@
+"""Settings of matched layers that differ although their weights fit: epsilon, momentum, padding, an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dualcell.errors import OptionError
+from dualcell.parts import match_parts, read_parts
+from dualcell.settings import Difference, Settings, differences, unfused
+from dualcell.weights.inventory import Layer
+from dualcell.weights.matching import Matching
+
+# a stack of layers is one module in one framework and several layers in the other
+_OF_THE_WHOLE = ("layers", "bidirectional")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A setting that differs.
+
+    Attributes:
+        source: the source's layer, by path.
+        target: the target's layer, by path.
+        difference: the two values, and the line to change on each side.
+    """
+
+    source: str
+    target: str
+    difference: Difference
+
+
+def configuration(matching: Matching, source: Any, target: Any) -> tuple[Configuration, ...]:
+    """The settings that differ, layer by layer: first of layers with weights, then of those without.
+
+    Layers without weights are compared in order, kind by kind, where both sides have as many.
+
+    Args:
+        matching: which layers with weights belong together.
+        source: the model to copy from.
+        target: the model to copy to.
+    """
+    try:
+        sides = [{id(part): one for _, one, part in read_parts(model) if one} for model in (source, target)]
+    except OptionError:  # a model of a kind whose settings dualcell cannot read
+        return ()
+    met: set[tuple[int, int]] = set()
+    found: list[Configuration] = []
+    for couple in matching.matches:
+        keys = _key(couple.source, sides[0]), _key(couple.target, sides[1])
+        if keys[0] is None or keys[1] is None or (keys[0], keys[1]) in met:
+            continue
+        met.add((keys[0], keys[1]))
+        found += _differing(unfused(sides[0][keys[0]])[0], unfused(sides[1][keys[1]])[0])
+    used = [{pair[side] for pair in met} for side in (0, 1)]
+    rest = [list(_without_weights(each, keys)) for each, keys in zip(sides, used, strict=True)]
+    for left, right in match_parts(rest[0], rest[1]):
+        found += _differing(left, right)
+    return tuple(found)
+
+
+def _key(layer: Layer, parts: dict[int, Settings]) -> int | None:
+    """The part whose settings are those of a layer: itself, or what it is a cell of."""
+    return next((id(each) for each in (layer.source, *layer.within) if id(each) in parts), None)
+
+
+def _without_weights(parts: dict[int, Settings], used: set[int]) -> Iterable[Settings]:
+    """The parts that no match has; of layers that apply their activation themselves only that."""
+    for key, settings in parts.items():
+        yield from unfused(settings)[1:] if key in used else unfused(settings)
+
+
+def _differing(left: Settings, right: Settings) -> Iterable[Configuration]:
+    for one in differences(left, right):
+        if not one.remark and one.setting not in _OF_THE_WHOLE:
+            yield Configuration(left.name, right.name, one)
