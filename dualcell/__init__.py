@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from dualcell.settings_result import SettingsResult as SettingsResult
     from dualcell.settings_result import compare_settings as compare_settings
     from dualcell.taps import tap as tap
+    from dualcell.weights.comparing import compare_weights as compare_weights
     from dualcell.weights.plan import WeightPlan as WeightPlan
+    from dualcell.weights.plan import load_plan as load_plan
     from dualcell.weights.plan import plan_weights as plan_weights
 
 _PUBLIC = {
@@ -44,8 +46,10 @@ _PUBLIC = {
     "assert_close": "session",
     "compare": "session",
     "compare_settings": "settings_result",
+    "compare_weights": "weights.comparing",
     "dual": "context",
     "last_result": "result",
+    "load_plan": "weights.plan",
     "parity_power": "power",
     "plan_weights": "weights.plan",
     "tap": "taps",
@@ -64,8 +68,10 @@ __all__ = [
     "assert_close",
     "compare",
     "compare_settings",
+    "compare_weights",
     "dual",
     "last_result",
+    "load_plan",
     "parity_power",
     "plan_weights",
     "tap",

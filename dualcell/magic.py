@@ -49,7 +49,7 @@ class DualMagics(Magics):
     @line_cell_magic
     def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
         __tracebackhide__ = True
-        from dualcell.blocks import DIFF, OPEN, POWER, fence_verb
+        from dualcell.blocks import DIFF, OPEN, POWER, WEIGHTS, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
 
         if cell is not None:
@@ -70,7 +70,14 @@ class DualMagics(Magics):
                 return parity_power()
             except DualError as error:
                 raise UsageError(str(error)) from None
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER))
+        if verb == WEIGHTS:
+            from dualcell.weights.line import plan_line
+
+            try:
+                return plan_line(line.strip().removeprefix(WEIGHTS), self.shell.user_ns)  # pyright: ignore[reportOptionalMemberAccess]
+            except DualError as error:
+                raise UsageError(str(error)) from None
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER, WEIGHTS))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 

@@ -54,6 +54,11 @@ def match_named(left: Mapping[str, Any], right: Mapping[str, Any]) -> Matched:
     return _matched(one, other, ("left", "right"))
 
 
+def match_parts(left: list[Settings], right: list[Settings]) -> tuple[tuple[Settings, Settings], ...]:
+    """As `match`, for parts whose settings have been read; what has no partner is left out."""
+    return _matched(left, right, ("left", "right")).pairs
+
+
 def _parts_of_all(objects: Mapping[str, Any]) -> list[Settings]:
     found: dict[int, Settings] = {}
     for name, value in objects.items():

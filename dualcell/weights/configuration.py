@@ -8,12 +8,12 @@ from typing import Any
 
 from dualcell.errors import OptionError
 from dualcell.parts import match_parts, read_parts
-from dualcell.settings import Difference, Settings, differences, unfused
+from dualcell.settings import Difference, Settings, differences, padded, unfused
 from dualcell.weights.inventory import Layer
 from dualcell.weights.matching import Matching
 
-# a stack of layers is one module in one framework and several layers in the other
-_OF_THE_WHOLE = ("layers", "bidirectional")
+# what the weights have said already; a stack of layers is one module in one framework and several in the other
+_SAID = ("kind", "layers", "bidirectional", "inputs", "units", "bias")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def configuration(matching: Matching, source: Any, target: Any) -> tuple[Configu
         target: the model to copy to.
     """
     try:
-        sides = [{id(part): one for _, one, part in read_parts(model) if one} for model in (source, target)]
+        sides = [_parts(model) for model in (source, target)]
     except OptionError:  # a model of a kind whose settings dualcell cannot read
         return ()
     met: set[tuple[int, int]] = set()
@@ -60,6 +60,20 @@ def configuration(matching: Matching, source: Any, target: Any) -> tuple[Configu
     return tuple(found)
 
 
+def _parts(model: Any) -> dict[int, Settings]:
+    """Settings of a model's parts by id; zeros before a convolution count as its padding."""
+    found: dict[int, Settings] = {}
+    for _, settings, part in read_parts(model):
+        if settings is None:
+            continue
+        last = [*found.items()][-1:] if found else []
+        merged = padded(last[0][1], settings) if last and last[0][1].kind == "padding" else None
+        if merged is not None:
+            del found[last[0][0]]
+        found[id(part)] = merged or settings
+    return found
+
+
 def _key(layer: Layer, parts: dict[int, Settings]) -> int | None:
     """The part whose settings are those of a layer: itself, or what it is a cell of."""
     return next((id(each) for each in (layer.source, *layer.within) if id(each) in parts), None)
@@ -73,5 +87,5 @@ def _without_weights(parts: dict[int, Settings], used: set[int]) -> Iterable[Set
 
 def _differing(left: Settings, right: Settings) -> Iterable[Configuration]:
     for one in differences(left, right):
-        if not one.remark and one.setting not in _OF_THE_WHOLE:
+        if not one.remark and one.setting not in _SAID:
             yield Configuration(left.name, right.name, one)

@@ -65,6 +65,11 @@ def part_of(array: Array, weight: Weight) -> Array:
     return array[index * length : (index + 1) * length]
 
 
+def part_values(arrays: Mapping[str, Any], weight: Weight, read: Read) -> HostArray:
+    """The values of one weight in its framework's layout; a view."""
+    return _moved(weight, (), arrays, read)
+
+
 def check_dropped(dropped: Iterable[Dropped], arrays: Mapping[str, Any], read: Read) -> None:
     """See that weights without a place do nothing.
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dualcell.coded import HostArray
-from dualcell.errors import PlanError
+from dualcell.errors import FileError, PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
 from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
+from dualcell.weights.configuration import Configuration, configuration
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
-from dualcell.weights.inventory import Inventory, Layer
-from dualcell.weights.matching import Matching, match
-from dualcell.weights.rows import Dropped, Problem, Row, rows_of
+from dualcell.weights.inventory import Inventory
+from dualcell.weights.matching import match
+from dualcell.weights.notation import arrays_of, read_draft, written
+from dualcell.weights.rows import Draft, Row, draft
 from dualcell.weights.table import PlanTable
 
 
@@ -27,34 +30,35 @@ class WeightPlan:
     Attributes:
         source: what the model to copy from holds.
         target: what the model to copy to holds.
-        matching: which layers belong together.
-        rows: each weight that would be written.
-        dropped: weights of matched source layers without a place; they must do nothing.
-        problems: weights of matched layers that cannot be copied, and why.
+        draft: the rows, and what cannot be copied.
+        differences: settings of matched layers that differ although their weights fit; empty in a plan from a file.
     """
 
     source: Inventory
     target: Inventory
-    matching: Matching
-    rows: tuple[Row, ...]
-    dropped: tuple[Dropped, ...]
-    problems: tuple[Problem, ...]
+    draft: Draft
+    differences: tuple[Configuration, ...]
     adapter: ModelAdapter = field(repr=False)
 
     @property
+    def rows(self) -> tuple[Row, ...]:
+        """Each weight that would be written."""
+        return self.draft.rows
+
+    @property
     def source_left(self) -> tuple[str, ...]:
-        """Paths of the source's weights that go nowhere."""
-        return _left(self.matching.source_left, {weight.array for row in self.rows for weight, _ in row.sources})
+        """Paths of the source's arrays that go nowhere."""
+        return self.draft.left[0]
 
     @property
     def target_left(self) -> tuple[str, ...]:
-        """Paths of the target's weights that get no values."""
-        return _left(self.matching.target_left, {row.target.array for row in self.rows})
+        """Paths of the target's arrays that get no values."""
+        return self.draft.left[1]
 
     @property
     def complete(self) -> bool:
         """Every weight of both models has its place, and at least one is copied."""
-        return bool(self.rows) and not (self.problems or self.source_left or self.target_left)
+        return bool(self.rows) and not (self.draft.problems or self.source_left or self.target_left)
 
     def apply(self, *, partial: bool = False, allow_dtype: bool = False) -> WeightPlan:
         """Copy the values into the target, all of them or none.
@@ -79,11 +83,15 @@ class WeightPlan:
         if not self.rows:
             raise PlanError("the plan has no row, so there is nothing to copy.")
         self._check_dtypes(allow_dtype)
-        check_dropped(self.dropped, self.source.arrays, read)
+        check_dropped(self.draft.dropped, self.source.arrays, read)
         staged = stage(self.rows, self.source.arrays, self.target.arrays, read)
         staged = untangled(staged, {name: self.target.arrays[name] for name in staged}, read)
         write_all(staged, self.target.arrays, read, self.adapter.write)
         return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
+        Path(path).write_text(written(self.draft, self.source, self.target), encoding="utf-8")
 
     def __repr__(self) -> str:
         return plan_text(self.table)
@@ -99,19 +107,22 @@ class WeightPlan:
             (row.source_name, row.target.name, row.kind.replace("_", " "), row.move, row.by, row.note)
             for row in self.rows
         )
-        notes = [*self._lacking(), *(
-            f"{one.weight.name} has no place in {one.layer!r}; it is left out if it is {one.neutral:g} everywhere"
-            for one in self.dropped
-        )]  # fmt: skip
+        notes = [
+            *self._lacking(),
+            *(
+                f"{one.weight.name} has no place in {one.layer!r}; it is left out if it is {one.neutral:g} everywhere"
+                for one in self.draft.dropped
+            ),
+        ]
         title = f"{self.source.framework} {self.source.label} -> {self.target.framework} {self.target.label}"
-        return PlanTable(title, rows, tuple(notes), self.complete, self._summary())
+        settings = tuple(_said(one) for one in self.differences)
+        return PlanTable(title, rows, settings, tuple(notes), self.complete, self._summary())
 
     def _summary(self) -> str:
-        layers = len(self.matching.matches)
-        copied = f"{len(self.rows)} weights in {layers} layers"
-        if self.complete:
-            return f"{copied}: the plan is complete"
-        return f"{copied}: the plan is not complete"
+        copied = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
+        state = "complete" if self.complete else "not complete"
+        more = f"; {_plural(len(self.differences), 'setting')} differ" if self.differences else ""
+        return f"{copied}: the plan is {state}{more}"
 
     def _check_dtypes(self, allow: bool) -> None:
         for row in self.rows:
@@ -124,16 +135,16 @@ class WeightPlan:
 
     def _lacking(self) -> list[str]:
         """What keeps the plan from being complete, in sentences."""
-        said = [f"{problem.name}: {problem.reason}" for problem in self.problems]
-        hints = (layer.hint for layer in (*self.matching.source_left, *self.matching.target_left) if layer.hint)
-        said += list(dict.fromkeys(hints))
+        said = [f"{problem.name}: {problem.reason}" for problem in self.draft.problems]
+        said += self.draft.hints
         for side, paths, fate in (
             (self.source, self.source_left, "the source go nowhere"),
             (self.target, self.target_left, "the target get no values"),
         ):
             if paths:
+                arrays = arrays_of(side)
                 more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
-                listed = ", ".join(f"{path} {_shape(side, path)}" for path in paths[:_MOST])
+                listed = ", ".join(f"{path} {arrays[path][0]}" for path in paths[:_MOST])
                 said.append(f"{len(paths)} of the {len(side.arrays)} arrays of {fate}: {listed}{more}")
         return said if self.rows else [*said, "no layer of the source fits one of the target"]
 
@@ -145,18 +156,15 @@ _WAY_OUT = (
 )
 
 
-def _shape(side: Inventory, path: str) -> str:
-    weight = next(w for layer in side.layers for w in layer.weights if w.array == path)
-    return str(weight.shape if weight.part[1] == 1 else (weight.shape[0] * weight.part[1], *weight.shape[1:]))
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _left(layers: tuple[Layer, ...], used: set[str]) -> tuple[str, ...]:
-    """The arrays of layers that are left over; one that is tied to a weight with a place is none."""
-    return tuple(
-        dict.fromkeys(
-            w.array for layer in layers if layer.kind != "counter" for w in layer.weights if w.array not in used
-        )
-    )
+def _said(one: Configuration) -> tuple[str, ...]:
+    """A setting that differs, as the cells of `table.SETTINGS`."""
+    found = one.difference
+    fix = f"target: {found.right_fix}" if found.right_fix else f"source: {found.left_fix}" if found.left_fix else ""
+    return one.source, one.target, found.setting, found.left, found.right, fix
 
 
 def plan_weights(
@@ -180,29 +188,63 @@ def plan_weights(
         PlanError: one of them is no model, a layer is not built yet, an override fits
             nothing, layers fit each other in several ways and nothing decides, or the
             order of flattened features cannot be found.
+
+    Examples:
+        >>> import torch
+        >>> plan = plan_weights(torch.nn.Linear(2, 3), torch.nn.Linear(2, 3))
+        >>> plan.complete, [row.target.name for row in plan.rows]
+        (True, ['weight', 'bias'])
     """
-    inventories = _inventory(source, "source"), _inventory(target, "target")
-    inventories = both_apart(inventories[0], inventories[1])
+    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
-    made = [row for found in matching.matches for row in rows_of(found)]
-    adapter = model_adapter(target)
-    assert adapter is not None  # noqa: S101 - it has an inventory
-    return WeightPlan(
-        inventories[0], inventories[1], matching,
-        tuple(row for row in made if isinstance(row, Row)),
-        tuple(row for row in made if isinstance(row, Dropped)),
-        tuple(row for row in made if isinstance(row, Problem)),
-        adapter,
-    )  # fmt: skip
+    found = configuration(matching, source, target)
+    return WeightPlan(inventories[0], inventories[1], draft(matching), found, _adapter(target, "target"))
 
 
-def _inventory(model: Any, side: str) -> Inventory:
+def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
+    """A plan that `WeightPlan.save` wrote, for these two models.
+
+    Args:
+        path: the file.
+        source: the model to copy from, as when the plan was made.
+        target: the model to copy to.
+
+    Raises:
+        PlanError: the file is no plan, or one for other models; the text says what differs.
+        FileError: there is no such file, or it cannot be read.
+    """
+    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {type(error).__name__}: {error}") from None
+    try:
+        found = read_draft(text, inventories[0], inventories[1])
+    except PlanError as error:
+        raise PlanError(f"{str(path)!r}: {error}. Nothing was written.") from None
+    return WeightPlan(inventories[0], inventories[1], found, (), _adapter(target, "target"))
+
+
+def _adapter(model: Any, side: str) -> ModelAdapter:
     adapter = model_adapter(model)
     if adapter is None:
         raise PlanError(
             f"the {side} is a {type(model).__name__}, expected a Keras model or layer, or a torch.nn.Module."
         )
-    return adapter.inventory(model)
+    return adapter
+
+
+def _inventory(model: Any, side: str) -> Inventory:
+    return _adapter(model, side).inventory(model)
+
+
+def inventory_of(model: Any) -> Inventory:
+    """What a model holds.
+
+    Raises:
+        PlanError: it is no model, or one that is not built yet.
+    """
+    return _inventory(model, "model")
 
 
 def read(array: Any) -> HostArray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dualcell.weights.axes import Move, in_words, inverse, joined, reshape
 from dualcell.weights.inventory import Layer, Shape, Weight
 from dualcell.weights.kinds import KINDS, Role
-from dualcell.weights.matching import Match
+from dualcell.weights.matching import Match, Matching
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Row:
         """The axis move, in words; empty if nothing moves."""
         return in_words(self.sources[0][1]) if self.sources else ""
 
+    def first_alone(self) -> Row:
+        """The row, made of its first source only."""
+        return replace(self, sources=self.sources[:1])
+
 
 @dataclass(frozen=True)
 class Dropped:
@@ -69,6 +73,49 @@ class Problem:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All a plan says about weights.
+
+    Attributes:
+        rows: each weight that would be written.
+        dropped: weights of matched source layers without a place; they must do nothing.
+        problems: weights of matched layers that cannot be copied, and why.
+        left: paths of the arrays that are left over on each side.
+        hints: what to change about what is left over.
+        layers: how many layers belong together.
+    """
+
+    rows: tuple[Row, ...]
+    dropped: tuple[Dropped, ...]
+    problems: tuple[Problem, ...]
+    left: tuple[tuple[str, ...], tuple[str, ...]]
+    hints: tuple[str, ...]
+    layers: int
+
+
+def draft(matching: Matching) -> Draft:
+    """The rows of all matches, and what is left over."""
+    made = [row for found in matching.matches for row in rows_of(found)]
+    rows = tuple(row for row in made if isinstance(row, Row))
+    read = {(weight.array, weight.part) for row in rows for weight, _ in row.sources}
+    filled = {(row.target.array, row.target.part) for row in rows}
+    return Draft(
+        rows,
+        tuple(row for row in made if isinstance(row, Dropped)),
+        tuple(row for row in made if isinstance(row, Problem)),
+        (_left(matching.source_left, read), _left(matching.target_left, filled)),
+        tuple(dict.fromkeys(each.hint for each in (*matching.source_left, *matching.target_left) if each.hint)),
+        len(matching.matches),
+    )
+
+
+def _left(layers: tuple[Layer, ...], used: set[tuple[str, tuple[int, int]]]) -> tuple[str, ...]:
+    """The arrays of layers that are left over; one that is tied to a weight with a place is none."""
+    weights = (weight for layer in layers if layer.kind != "counter" for weight in layer.weights)
+    return tuple(dict.fromkeys(weight.array for weight in weights if (weight.array, weight.part) not in used))
 
 
 def rows_of(match: Match) -> Iterator[Row | Dropped | Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HEADINGS = ("source", "target", "layer", "axis move", "by", "note")
+SETTINGS = ("source", "target", "setting", "source has", "target has", "to change")
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class PlanTable:
     Attributes:
         title: the two models.
         rows: a row for each weight that is written: the cells of `HEADINGS`.
+        settings: a row for each setting that differs although the weights fit: the cells of `SETTINGS`.
         notes: what is left over or cannot be copied, one sentence each.
         complete: whether every weight has its place.
         summary: the outcome in one sentence.
@@ -21,6 +23,7 @@ class PlanTable:
 
     title: str
     rows: tuple[tuple[str, ...], ...]
+    settings: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
     complete: bool
     summary: str

@@ -307,7 +307,7 @@ def test_a_narrower_dtype_needs_permission_and_a_wider_one_none():
     refused(model, nn.Linear(4, 3, dtype=torch.bfloat16), "is float32 and weight bfloat16, which would round it")
     module = nn.Linear(4, 3, dtype=torch.bfloat16)
     dualcell.plan_weights(model, module).apply(allow_dtype=True)
-    expected = torch.from_numpy(np.array(model.layers[0].kernel).T.copy()).bfloat16()
+    expected = torch.from_numpy(np.asarray(model.layers[0].kernel).T.copy()).bfloat16()
     assert torch.equal(module.weight, expected)
     wide = nn.Linear(4, 3, dtype=torch.float64)
     dualcell.plan_weights(module, wide).apply()
@@ -511,7 +511,7 @@ def test_a_plan_shows_as_a_table():
         "fc/kernel  weight  dense  transpose(1, 0)  shape",
         "fc/bias    bias    dense                   shape",
         "",
-        "dualcell: 2 weights in 1 layers: the plan is complete",
+        "dualcell: 2 weights in 1 layer: the plan is complete",
     ]
 
 
@@ -524,3 +524,206 @@ def test_the_html_escapes_every_name():
     html = dualcell.plan_weights(keras_chain(layers.Dense(3)), Net())._repr_mimebundle_()["text/html"]
     assert "<script>" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;.weight" in html
+
+
+# --- settings that differ ---
+
+
+def test_settings_that_differ_are_listed_with_the_line_to_change():
+    model = keras_chain(layers.Dense(3, name="fc"), layers.BatchNormalization(name="bn"), layers.LeakyReLU(name="act"))
+    plan = dualcell.plan_weights(model, nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.LeakyReLU()))
+    found = {(one.source, one.target, one.difference.setting): one.difference for one in plan.differences}
+    assert found.keys() == {("bn", "1", "epsilon"), ("bn", "1", "momentum"), ("act", "2", "slope")}
+    assert found["bn", "1", "epsilon"].right_fix == "eps=0.001"
+    assert plan.complete
+    assert "the plan is complete; 3 settings differ" in repr(plan)
+    assert "eps=0.001" in plan._repr_mimebundle_()["text/html"]
+
+
+def test_settings_that_agree_are_not_listed():
+    model = keras_chain(layers.Dense(3, activation="relu"), layers.BatchNormalization())
+    module = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.BatchNorm1d(3, eps=1e-3, momentum=0.01))
+    assert dualcell.plan_weights(model, module).differences == ()
+
+
+# --- files ---
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = vision(layers.Flatten())
+    plan = dualcell.plan_weights(model, Vision())
+    plan.save(tmp_path / "plan.json")
+    return tmp_path / "plan.json"
+
+
+def test_a_plan_from_a_file_copies_the_same(saved):
+    model, module = vision(layers.Flatten()), Vision()  # Keras numbers the layers of this one otherwise
+    plan = dualcell.load_plan(saved, model, module)
+    assert plan.complete
+    plan.apply()
+    agree(model, module, IMAGES)
+
+
+def test_the_same_plan_gives_the_same_text(saved, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="fc")])
+    for name in ("one", "two"):
+        dualcell.plan_weights(model, nn.Linear(4, 3)).save(tmp_path / name)
+    text = (tmp_path / "one").read_text()
+    assert text == (tmp_path / "two").read_text()
+    dualcell.load_plan(tmp_path / "one", model, nn.Linear(4, 3)).save(tmp_path / "three")
+    assert (tmp_path / "three").read_text() == text
+    assert '   "fc/kernel": [[4, 3], "float32"],' in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: vision(layers.Flatten(), shape=(5, 7, 2)), "it is for another source than this Sequential"),
+        (lambda: vision(layers.Flatten(), layers.Dense(60)), "it is for another source than this Sequential"),
+        (lambda: keras_chain(layers.Dense(4)), "it is for another source than this Sequential: the plan has"),
+    ],
+)
+def test_a_plan_for_another_model_is_refused(saved, make, sentence):
+    module = Vision()
+    before = state(module)
+    with pytest.raises(PlanError) as error:
+        dualcell.load_plan(saved, make(), module)
+    assert sentence in str(error.value)
+    assert state(module) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"dualcell weight plan": 1', '"dualcell weight plan": 2', "expected 1"),
+        ("[3, 2, 0, 1]", "[3, 2, 0, 0]", "cannot be made on the shape"),
+        ("[3, 2, 0, 1]", "[0, 1, 2, 3]", "would be"),
+        ('"transpose"', '"__import__"', "KeyError"),
+        ("[[4, 5, 3]]", "[[4, 5, -3]]", "are no sizes or axes"),
+        ("[[4, 5, 3]]", "[[4, 5, 4]]", "cannot be made on the shape"),
+        ('"rows"', '"rose"', "KeyError: 'rows'"),
+        ("{", "", "it is no weight plan"),
+    ],
+)
+def test_a_damaged_file_is_refused(saved, old, new, sentence):
+    text = saved.read_text()
+    assert old in text
+    saved.write_text(text.replace(old, new))
+    with pytest.raises(PlanError) as error:
+        dualcell.load_plan(saved, vision(layers.Flatten()), Vision())
+    assert sentence in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_a_file_error(tmp_path):
+    with pytest.raises(dualcell.FileError, match="cannot be read as a weight plan: FileNotFoundError"):
+        dualcell.load_plan(tmp_path / "none.json", keras_chain(layers.Dense(4)), nn.Linear(4, 4))
+
+
+# --- comparing ---
+
+
+def test_weights_compare_after_their_axis_moves():
+    model, module = vision(layers.Flatten()), Vision()
+    assert not dualcell.compare_weights(model, module)
+    dualcell.plan_weights(model, module).apply()
+    result = dualcell.compare_weights(model, module)
+    assert [row.verdict for row in result] == ["equal"] * 4
+    with torch.no_grad():
+        module.fc.weight[2, 7] += 1
+    result = dualcell.compare_weights(model, module)
+    name = f"{model.layers[-1].name}/kernel ~ fc.weight"
+    assert [row.name for row in result if not row.passed] == [name]
+    assert result[name].figures.worst_index == (2, 7)
+
+
+def test_a_weight_without_a_partner_is_missing():
+    model, module = keras_chain(layers.Dense(4, name="a"), layers.Dense(2, name="b")), nn.Linear(4, 4)
+    dualcell.plan_weights(model, module).apply(partial=True)
+    result = dualcell.compare_weights(model, module)
+    assert not result
+    assert {row.name: row.verdict for row in result if not row.passed} == {"b/kernel": "missing", "b/bias": "missing"}
+    assert "has no partner on the right side" in result["b/kernel"].cause
+
+
+def test_gradients_compare_after_the_same_moves():
+    import tensorflow as tf
+
+    model, module = vision(layers.Flatten()), Vision()
+    plan = dualcell.plan_weights(model, module).apply()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(IMAGES) ** 2)
+    given = tape.gradient(loss, [v.value for v in model.trainable_variables])
+    (module(torch.from_numpy(np.moveaxis(IMAGES, -1, 1).copy())) ** 2).sum().backward()
+    result = dualcell.compare_weights(model, module, plan, gradients=(given, None), rtol=1e-3, atol=1e-3)
+    assert result.passed, result
+    assert len(result) == 4
+    assert not dualcell.compare_weights(model, module, plan, gradients=([each * 2 for each in given], None))
+    module.zero_grad()
+    lacking = dualcell.compare_weights(model, module, plan, gradients=(given, None))
+    assert {row.verdict for row in lacking} == {"missing"}
+
+
+def test_gradients_of_two_biases_are_each_that_of_the_sum():
+    import tensorflow as tf
+
+    model = keras_chain(layers.LSTM(3), shape=(5, 4))
+    module = nn.LSTM(4, 3, batch_first=True)
+    dualcell.plan_weights(model, module).apply()
+    x = np.random.default_rng(0).random((2, 5, 4), np.float32)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(x) ** 2)
+    given = tape.gradient(loss, [v.value for v in model.trainable_variables])
+    (module(torch.from_numpy(x))[0][:, -1] ** 2).sum().backward()
+    close = {"rtol": 1e-3, "atol": 1e-4}
+    assert dualcell.compare_weights(model, module, gradients=(given, None), **close)
+    assert dualcell.compare_weights(module, model, gradients=(None, given), **close)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [([], "0 were given and the model has 2 trainable weights"), ({"x": 1}, "'x' is no weight of the model")],
+)
+def test_gradients_that_fit_nothing_are_an_error(given, sentence):
+    with pytest.raises(PlanError) as error:
+        dualcell.compare_weights(keras_chain(layers.Dense(4)), nn.Linear(4, 4), gradients=(given, None))
+    assert sentence in str(error.value)
+
+
+def test_a_plan_of_another_model_compares_nothing():
+    plan = dualcell.plan_weights(keras_chain(layers.Dense(4, name="a")), nn.Linear(4, 4))
+    with pytest.raises(PlanError, match="the plan is for another keras model than this Sequential: 'a/kernel'"):
+        dualcell.compare_weights(keras_chain(layers.Dense(3, name="a")), nn.Linear(4, 4), plan)
+
+
+# --- the line of a notebook ---
+
+
+def test_a_line_plans_and_copies_only_if_it_says_so():
+    from dualcell.weights.line import plan_line
+
+    model, module = chain_and_sequential()
+    names = {"models": [model], "net": module}
+    before = state(module)
+    assert plan_line(" models[0] -> net", names).complete
+    assert state(module) == before
+    plan_line(" models[0] -> net --apply", names)
+    assert dualcell.compare_weights(model, module)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("net", "expected two models with -> between them, got 'net'"),
+        ("net -> ", "expected two models with -> between them"),
+        ("net -> net --aply", "--aply: no such option. Did you mean '--apply'?"),
+        ("net -> net --partial", "nothing is copied without --apply"),
+        ("net -> nothing", "'nothing' raised NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_a_line_that_is_none_is_an_error(line, sentence):
+    from dualcell.weights.line import plan_line
+
+    with pytest.raises(dualcell.OptionError) as error:
+        plan_line(line, {"net": nn.Linear(4, 4)})
+    assert sentence in str(error.value)

@@ -1,0 +1,151 @@
+"""`compare_weights`: two models and their plan -> `DualResult`, a row for each weight after its axis move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualcell.captures import Captured, capture
+from dualcell.comparison import compare_pair
+from dualcell.errors import PlanError
+from dualcell.explanations import explain_failures
+from dualcell.options import COMPARE_OPTIONS, options_from
+from dualcell.pairs import Pair
+from dualcell.report import SideFacts, build_report, settings_of
+from dualcell.result import DualResult
+from dualcell.weights.copying import part_values, values_of
+from dualcell.weights.inventory import Inventory
+from dualcell.weights.notation import arrays_of
+from dualcell.weights.plan import WeightPlan, inventory_of, plan_weights, read
+from dualcell.weights.rows import Row
+
+Given = Mapping[str, Any] | Sequence[Any] | None
+
+
+def compare_weights(
+    left: Any, right: Any, plan: WeightPlan | None = None, *, gradients: tuple[Given, Given] | None = None,
+    overrides: Mapping[str, str | None] | None = None, **options: Any,
+) -> DualResult:  # fmt: skip
+    """Compare the weights of two models, each after the axis move that a copy would make.
+
+    Args:
+        left: a Keras model or layer, or a torch module; the reference unless `reference="right"`.
+        right: the same, of either framework.
+        plan: which weight is which, from `plan_weights(left, right)`, also of other models built
+            alike; planned now if None.
+        gradients: compare these in place of the weights: for each side a list in the order
+            of `trainable_variables` or `parameters()`, a dict by path, or None to take what
+            PyTorch keeps in `.grad`.
+        overrides: see `plan_weights`; for the plan that is made now.
+        **options: see `compare`.
+
+    Returns:
+        A `DualResult` with a row `source ~ target` for each weight. One without a partner is
+        `missing`, so a plan that is not complete does not pass.
+
+    Raises:
+        PlanError: see `plan_weights`; or the plan is for other models, or there is a weight without a gradient.
+        OptionError: an option is unknown or has a bad value.
+
+    Examples:
+        >>> import torch
+        >>> linear = torch.nn.Linear(2, 3)
+        >>> result = compare_weights(linear, linear)
+        >>> result.passed, result["weight ~ weight"].verdict
+        (True, 'equal')
+    """
+    checked = options_from(options, accepted=COMPARE_OPTIONS)
+    if plan is None:
+        plan = plan_weights(left, right, overrides)
+    sides = [_arrays(model, planned) for model, planned in ((left, plan.source), (right, plan.target))]
+    if gradients is not None:
+        sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
+    pairs = list(_pairs(plan, sides, whole=gradients is None))
+    comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
+    settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
+    labels = plan.source.framework, plan.target.framework
+    facts = (
+        SideFacts(labels[0] if labels[0] != labels[1] else "left"),
+        SideFacts(labels[1] if labels[0] != labels[1] else "right"),
+    )
+    return DualResult(
+        build_report(facts, comparisons, settings, findings=explain_failures(comparisons, labels)), comparisons
+    )
+
+
+def _arrays(model: Any, planned: Inventory) -> dict[str, Any]:
+    """The arrays of a model under the paths of a plan."""
+    found = inventory_of(model)
+    shapes = [{path: facts[0] for path, facts in arrays_of(side).items()} for side in (found, planned)]
+    if shapes[0] != shapes[1]:
+        other = next(path for path in {**shapes[1], **shapes[0]} if shapes[0].get(path) != shapes[1].get(path))
+        raise PlanError(
+            f"the plan is for another {planned.framework} model than this {found.label}: {other!r} is "
+            f"{shapes[1].get(other, 'missing')} in the plan and {shapes[0].get(other, 'missing')} in the model."
+        )
+    return dict(found.arrays)
+
+
+def _gradients(given: Given, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The gradient of each array that has one, under the array's path."""
+    if given is None:
+        return {path: array.grad for path, array in arrays.items() if getattr(array, "grad", None) is not None}
+    if isinstance(given, Mapping):
+        unknown = next((path for path in given if path not in arrays), None)
+        if unknown is not None:
+            raise PlanError(f"gradients: {unknown!r} is no weight of the model; it has {', '.join([*arrays][:6])}, ...")
+        return dict(given)
+    trained = [
+        path for path, array in arrays.items() if getattr(array, "trainable", getattr(array, "requires_grad", True))
+    ]
+    if len(trained) != len(given):
+        raise PlanError(
+            f"gradients: {len(given)} were given and the model has {len(trained)} trainable weights; "
+            f"give a dict by path: {', '.join(trained[:6])}, ..."
+        )
+    return {path: each for path, each in zip(trained, given, strict=True) if each is not None}
+
+
+def _pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Pair]:
+    """The rows; of gradients only those of weights that both sides have."""
+    for row in plan.rows:
+        if whole or (row.sources and row.target.role not in _STATISTICS):
+            yield _pair(row, sides, whole=whole)
+    if not whole:
+        return
+    for one in plan.draft.dropped:
+        neutral = np.full(one.weight.shape, one.neutral, np.float32)
+        yield Pair(f"{one.weight.name} ~ {one.neutral:g} everywhere", _taken(part_values(sides[0], one.weight, read)),
+                   _taken(neutral))  # fmt: skip
+    for side, paths in enumerate(plan.draft.left):
+        for path in paths:
+            missing = Captured(missing=f"{path!r} has no partner on the {('right', 'left')[side]} side")
+            here = _taken(sides[side][path])
+            yield Pair(path, here, missing) if side == 0 else Pair(path, missing, here)
+    for problem in plan.draft.problems:
+        yield Pair(problem.name, Captured(missing=problem.reason), Captured(missing=problem.reason))
+
+
+_STATISTICS = ("mean", "variance", "steps")
+
+
+def _pair(row: Row, sides: Sequence[Mapping[str, Any]], *, whole: bool) -> Pair:
+    name = f"{row.source_name} ~ {row.target.name}"
+    lacking = [
+        weight.name
+        for weights, arrays in (([weight for weight, _ in row.sources], sides[0]), ([row.target], sides[1]))
+        for weight in weights
+        if weight.array not in arrays
+    ]
+    if lacking:
+        missing = Captured(missing=f"{', '.join(lacking)} has no gradient")
+        return Pair(name, missing, missing)
+    # two biases that are added have each the gradient of their sum
+    left = values_of(row if whole else row.first_alone(), sides[0], read)
+    return Pair(name, _taken(left), _taken(part_values(sides[1], row.target, read)))
+
+
+def _taken(value: Any) -> Captured:
+    return capture(value, borrow=True)[0][1]

@@ -1,0 +1,47 @@
+"""`%dual weights keras_model -> net --apply`: the line -> a plan, copied if the line says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dualcell.errors import OptionError, did_you_mean
+from dualcell.weights.plan import WeightPlan, plan_weights
+
+FLAGS = ("--apply", "--partial", "--allow-dtype")
+USAGE = "%dual weights SOURCE -> TARGET [--apply] [--partial] [--allow-dtype]"
+
+
+def plan_line(text: str, namespace: Mapping[str, Any]) -> WeightPlan:
+    """The plan that a line asks for; nothing is copied without `--apply`.
+
+    Args:
+        text: what follows `%dual weights`: two expressions with `->` between, and flags.
+        namespace: where the expressions are evaluated.
+
+    Raises:
+        OptionError: the line is no such line, or an expression raised.
+        PlanError: see `plan_weights` and `WeightPlan.apply`.
+    """
+    words = text.split(" ")
+    flags = [word for word in words if word.startswith("--")]
+    unknown = next((flag for flag in flags if flag not in FLAGS), None)
+    if unknown is not None:
+        raise OptionError(f"{unknown}: no such option.{did_you_mean(unknown, FLAGS)} Usage: {USAGE}")
+    sides = [side.strip() for side in " ".join(word for word in words if word not in flags).split("->")]
+    if len(sides) != 2 or not all(sides):
+        raise OptionError(f"expected two models with -> between them, got {text.strip()!r}. Usage: {USAGE}")
+    if "--apply" not in flags and flags:
+        raise OptionError(f"{flags[0]} says how to copy, and nothing is copied without --apply. Usage: {USAGE}")
+    source, target = (_value(side, namespace) for side in sides)
+    plan = plan_weights(source, target)
+    if "--apply" in flags:
+        plan.apply(partial="--partial" in flags, allow_dtype="--allow-dtype" in flags)
+    return plan
+
+
+def _value(expression: str, namespace: Mapping[str, Any]) -> Any:
+    try:
+        return eval(expression, dict(namespace))  # noqa: S307 - the user's own expression
+    except Exception as error:  # whatever the user's expression raises is told in one line
+        raise OptionError(f"{expression!r} raised {type(error).__name__}: {error}. Usage: {USAGE}") from None

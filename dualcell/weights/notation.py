@@ -1,0 +1,220 @@
+"""A weight plan as JSON that can be read, committed and checked: rows there and back.
+
+A file that is no plan is refused; a move in it is tried on shapes before it is believed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from dualcell.errors import PlanError
+from dualcell.weights.axes import Blocks, Features, Move, Reshape, Step, Transpose, shape_after
+from dualcell.weights.inventory import Inventory, Shape, Weight
+from dualcell.weights.rows import Draft, Dropped, Problem, Row
+
+VERSION = 1
+Arrays = Mapping[str, tuple[Shape, str]]
+
+
+def arrays_of(side: Inventory) -> Arrays:
+    """Shape and dtype of each array of an inventory that is a weight."""
+    found: dict[str, tuple[Shape, str]] = {}
+    for weight in (weight for layer in side.layers for weight in layer.weights):
+        shape = weight.shape if weight.part[1] == 1 else (weight.shape[0] * weight.part[1], *weight.shape[1:])
+        found.setdefault(weight.array, (shape, weight.dtype))
+    return found
+
+
+def written(draft: Draft, source: Inventory, target: Inventory) -> str:
+    """A plan as the text of a file; the same plan always gives the same text."""
+    document = {
+        "dualcell weight plan": VERSION,
+        "source": _side(source, draft.left[0]),
+        "target": _side(target, draft.left[1]),
+        "layers": draft.layers,
+        "rows": [_row(row) for row in draft.rows],
+        "left out if neutral": [
+            {"source": _weight(one.weight), "value": one.neutral, "layer": one.layer} for one in draft.dropped
+        ],
+        "problems": [{"name": one.name, "reason": one.reason} for one in draft.problems],
+        "hints": list(draft.hints),
+    }
+    return _lines(document, 0) + "\n"
+
+
+def _lines(value: Any, depth: int) -> str:
+    """JSON with one line for each row and each array, to be read and to be seen in a diff."""
+    if isinstance(value, dict) and (depth < 2 or (depth == 2 and all(isinstance(v, list) for v in value.values()))):
+        inside = [f"{json.dumps(key)}: {_lines(each, depth + 1)}" for key, each in value.items()]
+        marks = "{}"
+    elif isinstance(value, list) and depth < 2:
+        inside, marks = [_lines(each, depth + 2) for each in value], "[]"
+    else:
+        return json.dumps(value)
+    if not inside:
+        return marks
+    gap = "\n" + " " * depth
+    return f"{marks[0]}{gap} {f',{gap} '.join(inside)}{gap}{marks[1]}"
+
+
+def _side(side: Inventory, left: Sequence[str]) -> dict[str, Any]:
+    arrays = {name: [list(shape), dtype] for name, (shape, dtype) in arrays_of(side).items()}
+    return {"framework": side.framework, "model": side.label, "arrays": arrays, "left over": list(left)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    made = [{**_weight(weight), "move": [_step(step) for step in move]} for weight, move in row.sources]
+    value = {"sources": made} if made else {"value": row.fill}
+    return {"target": _weight(row.target), **value, "kind": row.kind, "by": row.by, "note": row.note}
+
+
+def _weight(weight: Weight) -> dict[str, Any]:
+    part = {} if weight.part[1] == 1 else {"part": list(weight.part)}
+    return {"array": weight.array, "role": weight.role, **part}
+
+
+def _step(step: Step) -> list[Any]:
+    if isinstance(step, Transpose):
+        return ["transpose", list(step.axes)]
+    if isinstance(step, Reshape):
+        return ["reshape", list(step.before), list(step.after)]
+    if isinstance(step, Blocks):
+        return ["gates", list(step.order)]
+    name = "features last" if step.back else "features first"
+    return [name, step.axis, [list(segment) for segment in step.segments]]
+
+
+def read_draft(text: str, source: Inventory, target: Inventory) -> Draft:
+    """What a file's text says of two models.
+
+    Keras numbers the layers it names itself through a whole session; a plan whose names
+    differ only in that is the same plan.
+
+    Raises:
+        PlanError: it is no plan, or one for other models.
+    """
+    try:
+        document = json.loads(text)
+        if document.get("dualcell weight plan") != VERSION:
+            raise PlanError(
+                f"it says 'dualcell weight plan': {document.get('dualcell weight plan')!r}, expected {VERSION}"
+            )
+        sides = [_Side(document[name], side, name) for name, side in (("source", source), ("target", target))]
+        return _read(document, sides)
+    except PlanError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise PlanError(f"it is no weight plan of dualcell: {type(error).__name__}: {error}") from None
+
+
+class _Side:
+    """One side of a file against a model: which name in the file is which array.
+
+    Raises:
+        PlanError: the model holds other arrays.
+    """
+
+    def __init__(self, saved: Mapping[str, Any], side: Inventory, name: str) -> None:
+        self.name = name
+        self.arrays = arrays_of(side)
+        expected = {path: (tuple(map(int, shape)), str(dtype)) for path, (shape, dtype) in saved["arrays"].items()}
+        self.names = self._names(expected, side.label)
+        self.left = tuple(self.names[path] for path in saved["left over"])
+
+    def _names(self, expected: Arrays, label: str) -> dict[str, str]:
+        if {p: facts[0] for p, facts in expected.items()} == {p: facts[0] for p, facts in self.arrays.items()}:
+            return {path: path for path in expected}
+        saved, there = ([(_unnumbered(p), facts[0]) for p, facts in each.items()] for each in (expected, self.arrays))
+        if saved == there:
+            return dict(zip(expected, self.arrays, strict=True))
+        raise PlanError(f"it is for another {self.name} than this {label}: {self._difference(expected)}")
+
+    def _difference(self, expected: Arrays) -> str:
+        for path, (shape, _) in expected.items():
+            if path not in self.arrays:
+                return f"the plan has {path} {shape}, the model does not"
+            if self.arrays[path][0] != shape:
+                return f"{path} is {shape} in the plan and {self.arrays[path][0]} in the model"
+        extra = next(path for path in self.arrays if path not in expected)
+        return f"the model has {extra} {self.arrays[extra][0]}, the plan does not"
+
+    def weight(self, saved: Mapping[str, Any]) -> Weight:
+        array = self.names[saved["array"]]
+        shape, dtype = self.arrays[array]
+        index, count = (int(number) for number in saved.get("part", (0, 1)))
+        if not 0 <= index < count or (count > 1 and shape[0] % count):
+            raise ValueError(f"{array} has no part {index} of {count}")
+        return Weight(
+            str(saved["role"]), array, (shape[0] // count, *shape[1:]) if count > 1 else shape, dtype, (index, count)
+        )
+
+
+def _unnumbered(path: str) -> str:
+    return re.sub(r"_\d+(?=/|$)", "", path)
+
+
+def _read(document: Mapping[str, Any], sides: Sequence[_Side]) -> Draft:
+    rows = tuple(_read_row(saved, sides[0], sides[1]) for saved in document["rows"])
+    dropped = tuple(
+        Dropped(sides[0].weight(saved["source"]), float(saved["value"]), str(saved["layer"]))
+        for saved in document["left out if neutral"]
+    )
+    problems = tuple(Problem(str(saved["name"]), str(saved["reason"])) for saved in document["problems"])
+    hints = tuple(map(str, document["hints"]))
+    return Draft(rows, dropped, problems, (sides[0].left, sides[1].left), hints, int(document["layers"]))
+
+
+def _read_row(saved: Mapping[str, Any], source: _Side, target: _Side) -> Row:
+    weight = target.weight(saved["target"])
+    sources: list[tuple[Weight, Move]] = []
+    for each in saved.get("sources", ()):
+        one = source.weight(each)
+        move = tuple(_read_step(step) for step in each["move"])
+        shape = one.shape
+        for step in move:
+            _check(step, shape)
+            shape = shape_after(shape, (step,))
+        if shape != weight.shape:
+            raise ValueError(f"{one.name} would be {shape}, and {weight.name} is {weight.shape}")
+        sources.append((one, move))
+    fill = None if sources else float(saved["value"])
+    return Row(tuple(sources), weight, str(saved["kind"]), fill, str(saved["by"]), str(saved["note"]))
+
+
+_STEPS: Mapping[str, Callable[..., Step]] = {
+    "transpose": lambda axes: Transpose(_whole(axes)),
+    "reshape": lambda before, after: Reshape(_whole(before), _whole(after)),
+    "gates": lambda order: Blocks(_whole(order)),
+    "features first": lambda axis, segments: Features(int(axis), tuple(map(_whole, segments))),
+    "features last": lambda axis, segments: Features(int(axis), tuple(map(_whole, segments)), back=True),
+}
+
+
+def _whole(numbers: Sequence[Any]) -> tuple[int, ...]:
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError(f"{numbers!r} are no sizes or axes")
+    return tuple(numbers)
+
+
+def _read_step(saved: Sequence[Any]) -> Step:
+    return _STEPS[saved[0]](*saved[1:])
+
+
+def _check(step: Step, shape: Shape) -> None:
+    """See that a step can be made on a shape.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    fits = {
+        Transpose: lambda: sorted(step.axes) == [*range(len(shape))],  # pyright: ignore
+        Reshape: lambda: step.before == shape and prod(step.after) == prod(shape),  # pyright: ignore
+        Blocks: lambda: sorted(step.order) == [*range(len(step.order))] and shape[0] % len(step.order) == 0,  # pyright: ignore
+        Features: lambda: shape[step.axis] == sum(prod(segment) for segment in step.segments),  # pyright: ignore
+    }  # fmt: skip
+    if not fits[type(step)]():
+        raise ValueError(f"{step} cannot be made on the shape {shape}")
