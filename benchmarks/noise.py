@@ -31,8 +31,8 @@ NOTE = """\
 Each model of the zoo in Keras and in PyTorch with the same weights (the largest of {entries}), run by \
 `%%dual y --noise {runs}`: *healthy* as it is; then with a fault in the PyTorch module, one at a time: every epsilon \
 ten times as large, every second number of one kernel times 1.0001 (not every one, which a normalisation after it \
-would undo), one bias 0.0001 further. The figure is drift over noise; up to {rounding:g} is called rounding, from {fault:g} on a \
-fault, and what lies between `unclear`."""
+would undo), one bias 0.0001 further. The figure is drift over noise; up to {rounding:g} is called rounding, from \
+{fault:g} on a fault, and what lies between `unclear`."""
 
 
 def run(scale: Scale) -> Table:
