@@ -23,6 +23,7 @@ from benchmarks import (
     machine,
     many_small,
     noise,
+    weights,
 )
 from benchmarks.harness import FULL, QUICK, Scale, duration
 from benchmarks.tables import Table, markdown
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "first": first_call.run,
     "diagnosis": diagnosis.run,
     "noise": noise.run,
+    "weights": weights.run,
 }
 
 

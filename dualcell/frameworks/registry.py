@@ -44,11 +44,11 @@ LAYER_READERS = {
 # library module -> what it keeps between two runs of a cell
 STATES = {"torch": "dualcell.frameworks.torch_state", "keras": "dualcell.frameworks.keras_state"}
 
-# library module -> what reads and writes the weights of its models
+# library module -> what reads and writes the weights of its models; Keras' layers may be torch modules too
 MODELS = {
-    "torch": "dualcell.frameworks.torch_weights",
     "keras": "dualcell.frameworks.keras_weights",
     "tf_keras": "dualcell.frameworks.tf_keras_weights",
+    "torch": "dualcell.frameworks.torch_weights",
 }
 
 # what a header may say -> the library it means

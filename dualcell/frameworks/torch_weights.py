@@ -6,11 +6,10 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from dualcell.coded import Coded, HostArray
+from dualcell.coded import Coded, HostArray, codes_of
 from dualcell.errors import PlanError
 from dualcell.frameworks.torch_trace import trace
 from dualcell.weights.inventory import Inventory, Layer
@@ -41,8 +40,7 @@ class TorchModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        with torch.no_grad():
             array.copy_(_tensor(values, array))
 
 
@@ -54,9 +52,14 @@ def _check(path: str, array: Any) -> None:
 
 
 def _tensor(values: HostArray, like: Any) -> torch.Tensor:
-    if not isinstance(values, Coded):
-        return torch.from_numpy(values if values.ndim else np.ascontiguousarray(values)).reshape(like.shape)
-    return torch.from_numpy(values.codes).view(getattr(torch, values.name))
+    codes = codes_of(values)
+    if codes.flags.writeable:
+        tensor = torch.from_numpy(codes)
+    else:  # it is only read from here on; torch would warn of what could be written
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+            tensor = torch.from_numpy(codes)
+    return tensor.view(getattr(torch, values.name)) if isinstance(values, Coded) else tensor.reshape(like.shape)
 
 
 def _walk(module: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -6,8 +6,10 @@ written before it get their old values back.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -153,19 +155,20 @@ def write_all(staged: Mapping[str, HostArray], targets: Mapping[str, Any], read:
 
 def untangled(staged: dict[str, HostArray], targets: Mapping[str, Any], read: Read) -> dict[str, HostArray]:
     """The values, copied where they lie in memory that is about to be written."""
-    spans = [_span(codes_of(read(array))) for array in targets.values()]
-    return {name: _apart(values, spans) for name, values in staged.items()}
+    spans = sorted(_span(codes_of(read(array))) for array in targets.values())
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+
+    def is_written(values: HostArray) -> bool:
+        first, last = _span(codes_of(values))
+        before = bisect_left(starts, last)  # the spans that begin before the values end
+        return before > 0 and ends[before - 1] > first
+
+    return {name: _copy(values) if is_written(values) else values for name, values in staged.items()}
 
 
 def _span(array: Array) -> tuple[int, int]:
     return np.lib.array_utils.byte_bounds(array) if array.size else (0, 0)
-
-
-def _apart(values: HostArray, spans: Iterable[tuple[int, int]]) -> HostArray:
-    first, last = _span(codes_of(values))
-    if not any(first < end and start < last for start, end in spans):
-        return values
-    return _copy(values)
 
 
 def _copy(values: HostArray) -> HostArray:

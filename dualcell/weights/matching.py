@@ -6,7 +6,7 @@ no other layer has, the order of definition. What none decides is an error, neve
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,7 +72,8 @@ class _Matcher:
         self.sides = source, target
         self.found: dict[int, tuple[int, str]] = {}  # target -> source
         self.free = [list(range(len(side.layers))) for side in self.sides]
-        self.dropped: tuple[set[int], set[int]] = set(), set()
+        self.signatures = [[layer.signature for layer in side.layers] for side in self.sides]
+        self.counts = [Counter(signatures) for signatures in self.signatures]
 
     def matching(self) -> Matching:
         source, target = (side.layers for side in self.sides)
@@ -121,7 +122,7 @@ class _Matcher:
         groups: dict[Any, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side in (0, 1):
             for index in self.free[side]:
-                groups[self.sides[side].layers[index].signature][side].append(index)
+                groups[self.signatures[side][index]][side].append(index)
         return dict(groups)
 
     def by_flow(self) -> None:
@@ -131,8 +132,8 @@ class _Matcher:
             return
         known = [*self.found.items()]
         colours = [
-            {index: layers[index].signature for index in (*self.free[side], *(pair[side] for pair in _pairs(known)))}
-            for side, layers in enumerate(each.layers for each in self.sides)
+            {index: self.signatures[side][index] for index in (*self.free[side], *(p[side] for p in _pairs(known)))}
+            for side in (0, 1)
         ]
         refinement = Refinement((flows[0], flows[1]), (colours[0], colours[1]))
         for source, target in _pairs(known):
@@ -152,10 +153,7 @@ class _Matcher:
 
     def _alone(self, source: int, target: int) -> bool:
         """Whether no other layer of either side has their kind and shape."""
-        return all(
-            sum(layer.signature == side.layers[index].signature for layer in side.layers) == 1
-            for side, index in zip(self.sides, (source, target), strict=True)
-        )
+        return all(self.counts[side][self.signatures[side][i]] == 1 for side, i in enumerate((source, target)))
 
     def _in_order(self, alike: tuple[list[int], list[int]], flows: tuple[Flow, Flow]) -> list[tuple[int, int, str]]:
         """Layers wired alike: by equal names, else one after the other if every order there is says the same."""

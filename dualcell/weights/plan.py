@@ -121,8 +121,10 @@ class WeightPlan:
     def _summary(self) -> str:
         copied = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
         state = "complete" if self.complete else "not complete"
-        more = f"; {_plural(len(self.differences), 'setting')} differ" if self.differences else ""
-        return f"{copied}: the plan is {state}{more}"
+        if not self.differences:
+            return f"{copied}: the plan is {state}"
+        differ = "differs" if len(self.differences) == 1 else "differ"
+        return f"{copied}: the plan is {state}; {_plural(len(self.differences), 'setting')} {differ}"
 
     def _check_dtypes(self, allow: bool) -> None:
         for row in self.rows:

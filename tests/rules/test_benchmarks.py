@@ -23,6 +23,6 @@ def test_the_benchmarks_run_in_small():
 def test_the_results_in_the_readme_come_from_a_full_run():
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert "A quick run" not in text
-    for name in ("speed", "peers", "memory", "kinds", "growth", "small", "first"):
+    for name in ("speed", "peers", "memory", "kinds", "growth", "small", "first", "weights"):
         section = text.partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
         assert "| what | measured | target | met |" in section, f"run `make bench BENCH={name}`"

@@ -103,7 +103,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/jax.py": (5, {"numpy", "jax"}),
     "frameworks/keras.py": (6, {"numpy", "keras"}),
     "frameworks/tf_keras.py": (6, {"numpy", "tf_keras"}),
-    "frameworks/torch_weights.py": (5, {"numpy", "torch"}),
+    "frameworks/torch_weights.py": (5, {"torch"}),
     "frameworks/torch_trace.py": (4, {"torch"}),
     "frameworks/keras_trace.py": (4, set()),
     "frameworks/keras_layers.py": (5, {"numpy", "ml_dtypes"}),
