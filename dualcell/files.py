@@ -1,84 +1,51 @@
-"""A path -> the tensors in the file, mapped: nothing is read before it is compared, and nothing is copied.
+"""A path -> the arrays in the file or folder, by name. Each is mapped: it may be larger than memory.
 
-The header of a file is not trusted: every number in it is held against the file's size.
-Nothing is ever unpickled.
+What a kind of file needs, h5py or torch, is imported when such a file is opened. Nothing is
+ever unpickled that could run code.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import mmap
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from reprlib import repr as brief
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-
-from dualcell.coded import Array, Coded, HostArray
-from dualcell.errors import FileError, did_you_mean
-from dualcell.narrow import table_named
-
-_LONGEST_HEADER = 100_000_000  # bytes; the safetensors library has the same limit
-
-_AXES = 64  # the most that NumPy's arrays have
-
-# what .safetensors calls a dtype -> NumPy's name, or the name of one that is coded
-_DTYPES = {
-    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
-    "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
-}  # fmt: skip
-_CODED = {
-    "BF16": ("<u2", "bfloat16"),
-    "F8_E4M3": ("u1", "float8_e4m3fn"),
-    "F8_E5M2": ("u1", "float8_e5m2"),
-    "F8_E8M0": ("u1", "float8_e8m0fnu"),
-    "F8_E4M3FNUZ": ("u1", "float8_e4m3fnuz"),
-    "F8_E5M2FNUZ": ("u1", "float8_e5m2fnuz"),
-}
+from dualcell.coded import HostArray
+from dualcell.errors import FileError
+from dualcell.frameworks.registry import needed, state_files
+from dualcell.mapped import map_file, npy_array, safetensors_tensors
+from dualcell.shards import INDEX, folder_tensors, indexed_tensors
 
 # files that others open: how
-_OTHERS = {
-    ".npz": "numpy.load(path)",
-    ".pt": "torch.load(path, mmap=True)",
-    ".pth": "torch.load(path, mmap=True)",
-    ".keras": "keras.models.load_model(path).get_weights()",
-}
+_OTHERS = {".npz": "numpy.load(path)", ".bin": "torch.load(path, weights_only=True)"}
 
 
-def open_file(path: os.PathLike[str]) -> HostArray | dict[str, HostArray]:
-    """Map a file of tensors into memory, for reading only.
+def open_file(path: os.PathLike[str]) -> HostArray | dict[str, Any]:
+    """Map a file of arrays into memory, for reading only.
 
     Args:
-        path: a `.npy` or `.safetensors` file. It must not shrink while its tensors are in use.
+        path: a `.npy`, `.safetensors`, `.safetensors.index.json`, `.weights.h5`, `.h5`,
+            `.keras`, `.pt` or `.pth` file, or a folder of the `.safetensors` files of one
+            model. It must not shrink while its arrays are in use.
 
     Returns:
-        The array of a `.npy` file; the name and array of each tensor of a `.safetensors`
-        file, in the order of its header. They are views of the file, in its byte order.
+        The array of a `.npy` file; the name and array of each tensor of the other kinds, in
+        the order of the file: views of it, in its byte order. A `.pt` file gives what was
+        saved, usually a dict of torch tensors.
 
     Raises:
-        FileError: there is no such file, it is of another kind, or its header does not fit it.
+        FileError: there is no such file, it is of another kind, not sound, or asks for code to run.
+        FrameworkError: the library that reads it, h5py or torch, is not installed.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
+    if path.is_dir() and path.suffix.lower() not in _READERS:
+        return folder_tensors(path)
+    name = path.name.lower()
+    reader = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
     if reader is None:
-        raise FileError(f"{_is_something_else(path)}, expected {' or '.join(_READERS)}{_way_out(path)}.")
-    if not path.is_file():
-        raise FileError(f"{str(path)!r} is {'no file.' if path.exists() else f'not there.{_neighbour(path)}'}")
-    try:
-        with path.open("rb") as stream:
-            if not os.fstat(stream.fileno()).st_size:
-                raise FileError(f"{str(path)!r} is empty: 0 bytes. Write it again.")
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
-    return reader(_Mapping(path, data))
+        raise FileError(f"{_is_something_else(path)}, expected {_EXPECTED}{_way_out(path)}.")
+    return reader(path)
 
 
 def names_file(text: Any) -> bool:
@@ -87,8 +54,6 @@ def names_file(text: Any) -> bool:
 
 
 def _is_something_else(path: Path) -> str:
-    if path.is_dir():
-        return f"{str(path)!r} is a folder; name a file in it"
     return f"{str(path)!r} ends in {path.suffix!r}" if path.suffix else f"{str(path)!r} has no suffix"
 
 
@@ -97,178 +62,28 @@ def _way_out(path: Path) -> str:
     return f"; open it yourself and pass what it holds, as in {how}" if how else ""
 
 
-def _neighbour(path: Path) -> str:
-    return did_you_mean(path.name, (file.name for file in path.parent.iterdir())) if path.parent.is_dir() else ""
+def _hdf5(path: Path) -> dict[str, HostArray]:
+    file = map_file(path)
+    needed("h5py", str(path))
+    from dualcell.hdf5 import hdf5_arrays, keras_arrays
+
+    return keras_arrays(file) if path.suffix.lower() == ".keras" else hdf5_arrays(file)
 
 
-@dataclass(frozen=True)
-class _Mapping:
-    """An open file.
-
-    Attributes:
-        path: where it lies.
-        data: its bytes, read-only.
-    """
-
-    path: Path
-    data: mmap.mmap
-
-    def refuse(self, what: str, cause: Exception | None = None) -> NoReturn:
-        """Raise: the file is not what its suffix says."""
-        raise FileError(
-            f"{str(self.path)!r} is not a sound {self.path.suffix} file: {what}. Write or fetch it again."
-        ) from cause
-
-    def view(self, dtype: np.dtype[Any], shape: tuple[int, ...], start: int, order: Any = "C") -> Array:
-        """An array of the bytes from `start` on; they have been counted."""
-        try:
-            return np.ndarray(shape, dtype, self.data, start, order=order)
-        except (ValueError, OverflowError) as error:  # more axes than NumPy has; an axis too long, beside one of 0
-            self.refuse(f"NumPy has no array of shape {brief(shape)} ({error})", error)
+def _torch(path: Path) -> dict[str, Any]:
+    file = map_file(path)
+    needed("torch", str(path))
+    return state_files("torch").open(file)
 
 
-# --- .npy ---
-
-
-def _open_npy(file: _Mapping) -> Array:
-    shape, fortran, dtype = _npy_header(file)
-    if dtype.hasobject:
-        raise FileError(
-            f"{str(file.path)!r} holds Python objects, which only unpickling reads, and that could run any code; "
-            "save numbers, as in numpy.save(path, array.astype(float))."
-        )
-    if dtype.kind == "V" and not dtype.names:
-        raise FileError(
-            f"{str(file.path)!r} holds elements of {dtype.itemsize} bytes without a type, which is how NumPy saves "
-            "bfloat16 and float8; save them as float32, or in a .safetensors file."
-        )
-    start, expected = file.data.tell(), dtype.itemsize * math.prod(shape)
-    if start + expected != len(file.data):
-        file.refuse(
-            f"its header tells of {expected} bytes ({dtype.name} of shape {brief(shape)}), "
-            f"but {len(file.data) - start} follow it"
-        )
-    return file.view(dtype, shape, start, "F" if fortran else "C")
-
-
-def _npy_header(file: _Mapping) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the first axis is the innermost, and dtype; `data` then stands behind the header."""
-    try:
-        version = np.lib.format.read_magic(file.data)  # pyright: ignore[reportArgumentType] - it only reads
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise ValueError(f"version {version} of the format")
-        # version 3 differs from 2 in the names of fields, which no tensor has
-        read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file.data)
-    except Exception as error:  # whatever NumPy's parser raises at bytes that anyone may have written
-        file.refuse((str(error).splitlines() or [type(error).__name__])[0].rstrip("."), error)
-    if not _are_sizes(shape):
-        file.refuse(f"its shape is {brief(shape)}")
-    return shape, fortran, dtype
-
-
-def _are_sizes(numbers: Any) -> bool:
-    return len(numbers) <= _AXES and all(type(number) is int and 0 <= number < 2**63 for number in numbers)
-
-
-# --- .safetensors ---
-
-
-def _open_safetensors(file: _Mapping) -> dict[str, HostArray]:
-    entries, start = _safetensors_header(file)
-    tensors = {name: _entry(file, name, entry) for name, entry in entries.items() if name != "__metadata__"}
-    _check_tiling(file, tensors, len(file.data) - start)
-    return {name: _tensor(file, entry, start) for name, entry in tensors.items()}
-
-
-def _safetensors_header(file: _Mapping) -> tuple[dict[str, Any], int]:
-    """Name -> what is said of it, unchecked; and where the tensors begin."""
-    data = file.data
-    if len(data) < 8:
-        file.refuse(f"it has {len(data)} bytes, fewer than the 8 that give the length of its header")
-    length = int.from_bytes(data[:8], "little")
-    if length > len(data) - 8:
-        file.refuse(f"its header should have {length} bytes, but {len(data) - 8} follow")
-    if length > _LONGEST_HEADER:
-        file.refuse(f"its header has {length} bytes, more than {_LONGEST_HEADER}")
-    try:
-        entries = json.loads(data[8 : 8 + length].decode(), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        file.refuse(f"its header is not JSON ({error})", error)
-    if not isinstance(entries, dict):
-        file.refuse(f"its header is {brief(entries)}, expected names and what is said of them")
-    return entries, 8 + length
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"it has the name {brief(name)} twice")
-    return found
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One tensor of a header, checked for itself; bytes are counted from the end of the header."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    stop: int
-
-
-def _entry(file: _Mapping, name: str, said: Any) -> _Entry:
-    dtype, shape, offsets = (said.get(key) if isinstance(said, dict) else None for key in _KEYS)
-    if not (isinstance(shape, list) and _are_sizes(shape)):
-        file.refuse(f"the shape of {brief(name)} is {brief(shape)}, expected sizes")
-    if not (isinstance(offsets, list) and len(offsets) == 2 and _are_sizes(offsets)):
-        file.refuse(f"the data_offsets of {brief(name)} are {brief(offsets)}, expected its first byte and its last")
-    if not isinstance(dtype, str) or dtype not in (*_DTYPES, *_CODED):
-        raise FileError(
-            f"{str(file.path)!r} holds {brief(name)} of dtype {brief(dtype)}, which dualcell cannot read; "
-            f"it reads {', '.join((*_DTYPES, *_CODED))}."
-        )
-    expected = math.prod(shape) * _host_dtype(dtype).itemsize
-    if offsets[1] - offsets[0] != expected:
-        file.refuse(
-            f"{brief(name)} has {offsets[1] - offsets[0]} bytes, but {dtype} of shape {brief(shape)} {expected}"
-        )
-    return _Entry(dtype, tuple(shape), *offsets)
-
-
-_KEYS = ("dtype", "shape", "data_offsets")
-
-
-def _host_dtype(dtype: str) -> np.dtype[Any]:
-    return np.dtype(_DTYPES[dtype] if dtype in _DTYPES else _CODED[dtype][0])
-
-
-def _check_tiling(file: _Mapping, tensors: dict[str, _Entry], size: int) -> None:
-    """The tensors must lie one after the other, from the first byte behind the header to the last."""
-    end = 0
-    for name, entry in _in_order(tensors.items()):
-        if entry.start != end:
-            what = "overlaps the tensor before it" if entry.start < end else "leaves a gap before it"
-            file.refuse(f"{brief(name)} begins at byte {entry.start}, which {what} (expected {end})")
-        end = entry.stop
-    if end != size:
-        file.refuse(f"its tensors end at byte {end}, the file at byte {size}")
-
-
-def _in_order(tensors: Iterable[tuple[str, _Entry]]) -> list[tuple[str, _Entry]]:
-    return sorted(tensors, key=lambda tensor: (tensor[1].start, tensor[1].stop))
-
-
-def _tensor(file: _Mapping, entry: _Entry, start: int) -> HostArray:
-    array = file.view(_host_dtype(entry.dtype), entry.shape, start + entry.start)
-    if entry.dtype not in _CODED:
-        return array
-    name = _CODED[entry.dtype][1]
-    return Coded(array, table_named(name), name)
-
-
-_READERS: dict[str, Callable[[_Mapping], HostArray | dict[str, HostArray]]] = {
-    ".npy": _open_npy,
-    ".safetensors": _open_safetensors,
+_READERS: dict[str, Callable[[Path], HostArray | dict[str, Any]]] = {
+    ".npy": lambda path: npy_array(map_file(path)),
+    ".safetensors": lambda path: safetensors_tensors(map_file(path)),
+    INDEX: indexed_tensors,
+    ".h5": _hdf5,
+    ".keras": _hdf5,
+    ".pt": _torch,
+    ".pth": _torch,
 }
+*_FIRST, _LAST = _READERS
+_EXPECTED = f"{', '.join(_FIRST)} or {_LAST}"

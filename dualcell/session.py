@@ -283,10 +283,10 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
 
     Args:
         left: a tensor of any framework, a number, or a dict, list, tuple, NamedTuple or
-            dataclass of them; or a `pathlib.Path` of a `.npy` or `.safetensors` file, which
+            dataclass of them; or a `pathlib.Path` of a file (see `files.open_file`), which
             is compared without being read into memory whole. The reference unless
             `reference="right"`.
-        right: the same structure on the other side; a `.safetensors` file is a dict.
+        right: the same structure on the other side; a file of several arrays is a dict.
         **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
             `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`, `causes`
             (False: only measure; a row's `findings` still looks into its cause).
@@ -298,6 +298,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     Raises:
         OptionError: an option is unknown or has a bad value.
         FileError: a path leads to no file, or to none that can be read as tensors.
+        FrameworkError: h5py or torch is not installed, which reads such a file.
 
     Examples:
         >>> import numpy as np

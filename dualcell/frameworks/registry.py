@@ -51,6 +51,11 @@ MODELS = {
     "torch": "dualcell.frameworks.torch_weights",
 }
 
+# library module -> what reads its files, and how they name the weights of its models
+FILES = {
+    "torch": "dualcell.frameworks.torch_files",
+}
+
 # what a header may say -> the library it means
 SPELLINGS = {
     "keras": "keras",
@@ -113,6 +118,26 @@ def model_adapter(model: Any) -> ModelAdapter | None:
     """What reads and writes the weights of `model`, or None if it is no model of a loaded library."""
     loaded = (importlib.import_module(MODELS[name]).models for name in MODELS if sys.modules.get(name) is not None)
     return next((adapter for adapter in loaded if adapter.owns(model)), None)
+
+
+def state_files(library: str) -> Any:
+    """What knows the files of a library; imports the library."""
+    return importlib.import_module(FILES[library]).files
+
+
+def needed(library: str, what: str) -> None:
+    """See that a library is there without which nothing can be done.
+
+    Args:
+        library: its module.
+        what: what needs it.
+
+    Raises:
+        FrameworkError: it is not installed; with the command that installs it.
+    """
+    if not is_installed(library):
+        command = INSTALL.get(library, f"pip install {library}")
+        raise FrameworkError(f"{what!r} needs {library}, which is not installed here: {command}")
 
 
 def is_symbolic(value: Any) -> bool:

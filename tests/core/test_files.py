@@ -21,7 +21,8 @@ from safetensors.numpy import save, save_file
 import dualcell
 from dualcell.coded import Coded
 from dualcell.errors import FileError
-from dualcell.files import _CODED, _DTYPES, names_file, open_file
+from dualcell.files import names_file, open_file
+from dualcell.mapped import _CODED, _DTYPES
 from dualcell.narrow import table_named
 
 NUMBERS = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"]
@@ -122,6 +123,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch):
     [
         ("a/x.npy", "; pass pathlib.Path('a/x.npy') to compare the file"),
         ("x.SafeTensors", "; pass pathlib.Path('x.SafeTensors') to compare the file"),
+        ("x.weights.h5", "; pass pathlib.Path('x.weights.h5') to compare the file"),
         ("x.txt", ""),
         ("npy", ""),
     ],
@@ -275,7 +277,7 @@ def raw(header, data=b"", length=None):
 UNSOUND = "'x.safetensors' is not a sound .safetensors file: {}. Write or fetch it again."
 KNOWN = "BOOL, U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64, C64, "
 KNOWN += "BF16, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ"
-OTHER = ", expected .npy or .safetensors"
+OTHER = ", expected .npy, .safetensors, .safetensors.index.json, .h5, .keras, .pt or .pth"
 OPEN = f"{OTHER}; open it yourself and pass what it holds, as in "
 HUGE = f"({2**62}, 4)"
 
@@ -447,7 +449,7 @@ def test_a_file_that_is_not_there(tmp_path):
     ("name", "sentence"),
     [
         ("x.npz", f"'x.npz' ends in '.npz'{OPEN}numpy.load(path)."),
-        ("x.pt", f"'x.pt' ends in '.pt'{OPEN}torch.load(path, mmap=True)."),
+        ("x.bin", f"'x.bin' ends in '.bin'{OPEN}torch.load(path, weights_only=True)."),
         ("x.txt", f"'x.txt' ends in '.txt'{OTHER}."),
         ("x", f"'x' has no suffix{OTHER}."),
     ],
@@ -464,7 +466,7 @@ def test_the_way_out_for_npz(tmp_path):
 
 def test_a_folder_and_a_pipe(tmp_path):
     (tmp_path / "models").mkdir()
-    said = "'models' is a folder; name a file in it, expected .npy or .safetensors."
+    said = "'models' is a folder without .safetensors files; name a file in it."
     assert refusal(tmp_path / "models") == said
     (tmp_path / "x.npy").mkdir()
     assert refusal(tmp_path / "x.npy") == "'x.npy' is no file."
