@@ -80,6 +80,7 @@ class Finding:
         left_fix: one line that changes the left side so that it agrees.
         right_fix: one line that changes the right side so that it agrees.
         hint: what would tell it from other explanations that fit as well; may be empty.
+        both: whether the sides agree only after both fixes, and not after one of them.
         before: largest |left - right|; NaN where the shapes differ.
         after: largest |steps(left) - right|.
     """
@@ -90,6 +91,7 @@ class Finding:
     left_fix: str = ""
     right_fix: str = ""
     hint: str = ""
+    both: bool = False
     before: float = np.nan
     after: float = np.nan
 

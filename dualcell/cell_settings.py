@@ -7,7 +7,7 @@ is only where the tensors say the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,27 +45,63 @@ def with_settings(
         return findings, ()
     told = {row: tuple(_told(finding, differing) for finding in found) for row, found in findings.items()}
     ranked = {row: tuple(sorted(found, key=lambda one: _SAYS not in one.evidence)) for row, found in told.items()}
-    said = {line for found in ranked.values() for one in found for line in _cited(one, differing)}
-    rest = [line for line, one in differing.items() if line not in said and not one.remark]
-    return ranked, (_note(rest),) if rest else ()
+    said = {one.line for found in ranked.values() for finding in found for one in _fitting(finding, differing)}
+    unexplained = not all(findings.values())
+    rest = [one.line for one in differing if one.line not in said and one.is_worth_saying(unexplained)]
+    return ranked, (_note(rest, unexplained),) if rest else ()
+
+
+@dataclass(frozen=True)
+class _Differing:
+    """A setting that a layer of each side has, and that differs.
+
+    Attributes:
+        left: what the left side's layer is called.
+        right: what the right side's is called.
+        difference: the setting, and what to write.
+    """
+
+    left: str
+    right: str
+    difference: Difference
+
+    @property
+    def line(self) -> str:
+        """`norm ~ bn: epsilon=0.001 against eps=1e-05`."""
+        name = self.left if self.left == self.right else f"{self.left} ~ {self.right}"
+        return f"{name}: {self.difference.left} against {self.difference.right}"
+
+    @property
+    def is_mode(self) -> bool:
+        """Whether one side trains and the other may not: a remark, for Keras is told so where it is called."""
+        return self.difference.setting == "mode"
+
+    def is_worth_saying(self, unexplained: bool) -> bool:
+        """Whether it is a fault where no row shows it; `unexplained` if a row has no known cause."""
+        return not self.difference.remark or (unexplained and self.is_mode)
+
+    def is_about(self, causes: Iterable[str]) -> bool:
+        """Whether its own cause is one of these; else they are only what tensors may show of it."""
+        return self.difference.cause in causes
+
+    def fixes(self) -> tuple[str, str]:
+        """`norm: epsilon=1e-05` and `bn: eps=0.001`; empty where nothing can be written."""
+        lines = (self.left, self.difference.left_fix), (self.right, self.difference.right_fix)
+        left, right = (f"{name}: {line}" if line else "" for name, line in lines)
+        return left, right
 
 
 def _differing(
     objects: tuple[Mapping[str, Any], Mapping[str, Any]], frameworks: tuple[str, str]
-) -> dict[str, Difference]:
-    """`norm ~ bn: epsilon=0.001 against eps=1e-05` -> the difference."""
+) -> tuple[_Differing, ...]:
     from dualcell.parts import match_named  # deferred: mostly nothing fails
     from dualcell.settings import differences
-    from dualcell.settings_report import part_name
 
     left, right = (_own(named, framework) for named, framework in zip(objects, frameworks, strict=True))
     if not left or not right:
-        return {}
-    return {
-        f"{part_name(*pair)}: {one.left} against {one.right}": one
-        for pair in match_named(left, right).pairs
-        for one in differences(*pair)
-    }
+        return ()
+    pairs = match_named(left, right).pairs
+    return tuple(_Differing(one.name, other.name, each) for one, other in pairs for each in differences(one, other))
 
 
 def _own(named: Mapping[str, Any], framework: str) -> dict[str, Any]:
@@ -78,24 +114,43 @@ def _own(named: Mapping[str, Any], framework: str) -> dict[str, Any]:
 
 
 _SAYS = "; and the layers say it: "
+_CITED = 2  # settings that a finding cites
+# what a layer hands out is right, and stands otherwise: the line that moves it stays
+_MOVED = {"axes-permuted", "flatten-order", "axis-reversed", "index-kept", "reduction"}
 
 
-def _told(finding: Finding, differing: Mapping[str, Difference]) -> Finding:
-    """The finding, with the settings that say the same."""
-    lines = _fitting(finding, differing)
-    return replace(finding, evidence=finding.evidence + _SAYS + "; ".join(lines[:2])) if lines else finding
+def _told(finding: Finding, differing: tuple[_Differing, ...]) -> Finding:
+    """The finding, with the settings that say the same, and their lines for those that only make up for them."""
+    fitting = _fitting(finding, differing)
+    if not fitting:
+        return finding
+    more = f"; and {len(fitting) - _CITED} more" if len(fitting) > _CITED else ""
+    told = replace(finding, evidence=finding.evidence + _SAYS + "; ".join(one.line for one in fitting[:_CITED]) + more)
+    fixes = [[line for line in side if line] for side in zip(*(one.fixes() for one in fitting), strict=True)]
+    if (
+        len(finding.causes) > 1
+        or finding.causes[0] in _MOVED
+        or not fitting[0].is_about(finding.causes)
+        or not any(fixes)
+    ):
+        return told
+    left, right = ("; ".join(lines[:_CITED]) + (more if len(lines) > _CITED else "") for lines in fixes)
+    return replace(told, left_fix=left, right_fix=right)
 
 
-def _fitting(finding: Finding, differing: Mapping[str, Difference]) -> list[str]:
+def _fitting(finding: Finding, differing: tuple[_Differing, ...]) -> list[_Differing]:
+    """The settings that say the same as a finding: those it is about, else those it may be seen as."""
     from dualcell.causes.settings import seen_as
 
-    return [line for line, one in differing.items() if set(seen_as(one.kind, one.setting)) & set(finding.causes)]
+    fitting = [
+        one for one in differing
+        if set(seen_as(one.difference.kind, one.difference.setting)) & set(finding.causes)
+    ]  # fmt: skip
+    return [one for one in fitting if one.is_about(finding.causes)] or fitting
 
 
-def _cited(finding: Finding, differing: Mapping[str, Difference]) -> list[str]:
-    return _fitting(finding, differing)[:2]
-
-
-def _note(lines: list[str]) -> str:
-    more = f"; and {len(lines) - _MOST} more, see dualcell.compare_settings" if len(lines) > _MOST else ""
-    return f"settings that differ, which no row shows to be its cause: {'; '.join(lines[:_MOST])}{more}"
+def _note(lines: list[str], unexplained: bool) -> str:
+    more = f"; and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
+    what = "settings that differ, and may be why" if unexplained else "settings that differ too"
+    said = "; ".join(lines[:_MOST])
+    return f"{what}: {said}{more}; dualcell.compare_settings gives the lines to change"

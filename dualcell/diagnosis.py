@@ -213,7 +213,9 @@ def _titles(steps: Sequence[Step]) -> str:
 
 
 def _fix(one: Explanation, side: str, names: tuple[str, str]) -> str:
-    """The steps' lines, one inside the other."""
+    """The steps' lines, one inside the other; empty if no step has one for this side."""
+    if not any(step.left_fix if side == "left" else step.right_fix for step in one.steps):
+        return ""
     text = names[0] if side == "left" else names[1]
     for step in one.steps if (side == "left") != one.mirrored else reversed(one.steps):
         line = step.left_fix if side == "left" else step.right_fix

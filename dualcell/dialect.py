@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 
@@ -21,7 +22,7 @@ class _Dialect:
     home: str
 
 
-_NN = {name: f"torch.nn.functional.{name}" for name in ("gelu", "silu", "softplus", "elu", "leaky_relu")}
+_NN = {name: f"torch.nn.functional.{name}" for name in ("gelu", "silu", "softplus", "elu", "leaky_relu", "one_hot")}
 _TF = {name: f"tf.nn.{name}" for name in ("softmax", "log_softmax", "relu", "gelu", "silu", "elu", "leaky_relu")}
 _DIALECTS = {
     "torch": _Dialect(
@@ -36,19 +37,21 @@ _DIALECTS = {
                             "swapaxes": "tf.experimental.numpy.swapaxes"},
                            {**_TF, "log": "tf.math.log", "log1p": "tf.math.log1p", "expm1": "tf.math.expm1",
                             "softplus": "tf.math.softplus", "arctanh": "tf.math.atanh", "concatenate": "tf.concat",
-                            "flip": "tf.reverse", "log_sigmoid": "tf.math.log_sigmoid"}, "tf"),
+                            "flip": "tf.reverse", "log_sigmoid": "tf.math.log_sigmoid",
+                            "diagonal": "tf.linalg.diag_part"}, "tf"),
     "jax": _Dialect({}, {**{name: f"jax.nn.{name}" for name in ("softmax", "log_softmax", "relu", "gelu", "silu",
-                         "elu", "leaky_relu", "sigmoid", "softplus", "hard_sigmoid", "log_sigmoid")}}, "jnp"),
+                         "elu", "leaky_relu", "sigmoid", "softplus", "hard_sigmoid", "log_sigmoid",
+                         "one_hot")}}, "jnp"),
     "numpy": _Dialect({}, {}, "np"),
 }  # fmt: skip
 _DIALECTS["tf_keras"] = _DIALECTS["tensorflow"]
 _KNOWN = {
     "exp", "log", "log1p", "expm1", "sqrt", "square", "sigmoid", "tanh", "arctanh", "softplus", "log_sigmoid", "relu",
     "abs", "silu", "gelu", "hard_sigmoid", "floor", "round", "softmax", "log_softmax", "elu", "leaky_relu", "cumsum",
-    "argmax", "clip",
+    "argmax", "clip", "diagonal", "one_hot",
 }  # fmt: skip
 _NOT_NUMPY = {"sigmoid", "softplus", "log_sigmoid", "relu", "silu", "gelu", "hard_sigmoid", "softmax", "log_softmax",
-              "elu", "leaky_relu"}  # fmt: skip
+              "elu", "leaky_relu", "one_hot"}  # fmt: skip
 
 
 def in_dialect(fix: str, framework: str) -> str:
@@ -59,16 +62,57 @@ def in_dialect(fix: str, framework: str) -> str:
         ('keras.ops.transpose(y, (0, 3, 1, 2))', 'y.permute(0, 3, 1, 2)')
         >>> in_dialect("y without softmax", "torch")
         'y without softmax'
+        >>> in_dialect("(y.transpose(1, 0)) without relu", "torch")
+        '(y.permute(1, 0)) without relu'
+        >>> in_dialect("keras.ops.silu(x) or nn.SiLU() makes y", "torch")
+        'nn.SiLU() makes y'
     """
     dialect = _DIALECTS.get(framework)
     if dialect is None:
         return fix
+    fix = _own_way(fix, framework)
     try:
         tree = ast.parse(fix, mode="eval")
     except SyntaxError:
-        return fix
+        return _around_words(fix, framework)
     spoken = ast.unparse(_Translation(dialect).visit(tree))
     return fix if spoken == ast.unparse(ast.parse(fix, mode="eval")) else spoken
+
+
+_EITHER = re.compile(r"(keras\.\S.*) or (nn\.\S.*)( makes .*)")
+
+
+def _own_way(fix: str, framework: str) -> str:
+    """Of a line that says it for Keras and for PyTorch the half of this framework."""
+    either = _EITHER.fullmatch(fix)
+    if either is None or framework not in ("keras", "torch"):
+        return fix
+    return either[1 if framework == "keras" else 2] + either[3]
+
+
+def _around_words(fix: str, framework: str) -> str:
+    """A line that is no expression, with the brackets in it translated, and what is done to them."""
+    group = re.search(r"(?<![\w.])\(", fix)
+    end = _closing(fix, group.start()) if group else None
+    if group is None or end is None:
+        return fix
+    start = group.start()
+    inner = in_dialect(fix[start + 1 : end], framework)
+    outer = fix[:start] + _HOLE + fix[end + 1 :]
+    return in_dialect(outer, framework).replace(_HOLE, f"({inner})")
+
+
+_HOLE = "__words__"  # stands for a bracket while what is around it is translated
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Where the bracket that opens at `start` closes."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return place
+    return None
 
 
 class _Translation(ast.NodeTransformer):

@@ -488,11 +488,12 @@ def _dropout_step(ratio: float, share: float, on: str) -> Step:
         return np.where(_is_zero(others), 0, elements * ratio)
 
     if name == "dropout":
-        fix = f"call the {other} side in inference: training=False in Keras, .eval() in PyTorch"
+        fixes = {other: f"{{{other}}} computed in inference: training=False in Keras, .eval() in PyTorch"}
     else:
-        fix = f"leave the mask out on the {other} side, or give it to the {side} side as well"
+        fixes = {other: f"{{{other}}} without the mask", side: f"{{{side}}} with the mask of the other side"}
     hint = f"1 / (1 - p) with p = {1 - 1 / ratio:.4g}" if name == "dropout" else ""
-    return Step(name, words, apply, fix, fix, hint, int(name == "dropout"), on=side, given=True)
+    return Step(name, words, apply, fixes.get("left", ""), fixes.get("right", ""), hint, int(name == "dropout"),
+                on=side, given=True)  # fmt: skip
 
 
 def _plant_dropout(array: Array, random: np.random.Generator) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -164,14 +165,27 @@ def _indices(left: Array, right: Array, facts: Facts) -> Iterator[Step]:
             sample, wanted = _samples(large, indices, axes, kept=kept)
             if np.ptp(wanted) > 0 and (sample.argmax(1) == wanted[:, 0]).all():
                 hint = _one_hot(sample)
-                yield _step("argmax", on, f"argmax over {_said(axes)}",
-                            lambda values, axis=axes[0], kept=kept: values.argmax(axis, keepdims=kept),
-                            f"argmax({{}}, axis={axes[0]}{', keepdims=True' * kept})", hint)  # fmt: skip
+                step = _step("argmax", on, f"argmax over {_said(axes)}",
+                             lambda values, axis=axes[0], kept=kept: values.argmax(axis, keepdims=kept),
+                             f"argmax({{}}, axis={axes[0]}{', keepdims=True' * kept})", hint)  # fmt: skip
+                turned = hint == _PLAIN and axes[0] == large.ndim - 1
+                yield _with_one_hot(step, large.shape[-1], kept=kept) if turned else step
+
+
+def _with_one_hot(step: Step, classes: int, *, kept: bool) -> Step:
+    """The step, with the line that turns the indices into what the other side holds."""
+    index = "[..., 0]" * kept
+    if step.on == "left":
+        return replace(step, right_fix=f"one_hot({{right}}{index}, {classes})")
+    return replace(step, left_fix=f"one_hot({{left}}{index}, {classes})")
+
+
+_PLAIN = "one-hot against index"
 
 
 def _one_hot(sample: Array) -> str:
     plain = bool(((sample == 0) | (sample == 1)).all() and (sample.sum(1) == 1).all())
-    return "one-hot against index" if plain else "scores against the index of the largest"
+    return _PLAIN if plain else "scores against the index of the largest"
 
 
 def _plant_index(array: Array, random: np.random.Generator) -> Array | None:

@@ -258,7 +258,8 @@ def _shift_finding(left: Array, right: Array, steps: Mapping[int, int]) -> Findi
         evidence=f"max abs {before:.3g} → {after:.2g} in the {_count(one.size)} that both have",
         left_fix=f"{{left}}{_cut(left.ndim, steps, first=True)}",
         right_fix=f"{{right}}{_cut(right.ndim, steps, first=False)}",
-        hint="the two sides padded, cropped or sampled from another first element",
+        hint="the two sides padded, cropped or sampled from another first element; the lines keep what both have",
+        both=True,
         before=before,
         after=after,
     )

@@ -73,7 +73,7 @@ SHOWN: tuple[Shown, ...] = (
           ("channel-affine",)),
     Shown("normalised-axis", ("axis", "axes", "groups"), _NORMS, ("standardised", "centred-rows")),
     Shown("channel-scale", ("scale",), _NORMS, ("channel-affine",)),
-    Shown("channel-offset", ("center", "bias"), (), ("channel-affine",)),
+    Shown("channel-offset", ("center", "bias"), (), ("channel-affine", "offset")),
     Shown("dropout", ("mode", "rate", "drops", "dropout"), (), ("dropout-masks",)),
     Shown("axes-permuted", ("data format", "batch first"), (), ("flatten-order",)),
     Shown("flatten-order", ("channel order", "first axis"), ("flatten",), ("reshaped",)),

@@ -374,6 +374,14 @@ def _crops_said(layer: Any) -> str:
 # --- layers ---
 
 
+def _mode(verb: str) -> Spelling:
+    """Whether a layer is in training, which Keras is told by the call and the layer does not know."""
+    return Spelling(
+        "mode", "", lambda _: "as it is called", says=lambda _: f"{verb} only where it is called with training=True",
+        line={"training": "", "inference": "call it with training=False"}.__getitem__, remark=True,
+    )  # fmt: skip
+
+
 def _groups(layer: Any) -> Any:
     return int(layer.groups)
 
@@ -507,7 +515,7 @@ _BATCH_NORM = (
              back=unwritable, remark=True),
     Spelling("axis", "axis", _normalised_axis, remark=True, shows=lambda layer: spelt("axis", plain(layer.axis)),
              line=lambda axis: "axis=1" if axis == "axis 1" else "axis=-1"),
-    constant("mode", "as it is called", "trains only where it is called with training=True", remark=True),
+    _mode("trains"),
 )  # fmt: skip
 
 
@@ -578,7 +586,7 @@ def _dropout(drops: str) -> tuple[Spelling, ...]:
     return (
         Spelling("rate", "rate", lambda layer: float(layer.rate)),
         constant("drops", drops, f"drops {drops}"),
-        constant("mode", "as it is called", "drops only where it is called with training=True", remark=True),
+        _mode("drops"),
     )  # fmt: skip
 
 

@@ -227,7 +227,7 @@ def _crop_line(crops: Any) -> str:
     more = tuple(before - after for before, after in crops)
     if all(extra >= 0 for extra in more):
         return f"{spelt('padding', _one_or_all(pads))}, {spelt('output_padding', _one_or_all(more))}"
-    return f"padding=0, and cut {crops} off before and after each axis"
+    return f"padding=0, output_padding=0, and cut {crops} off before and after each axis"
 
 
 _OF_CONVOLUTIONS = (
@@ -306,10 +306,16 @@ _ADAPTIVE = (
 
 # --- normalisation ---
 
+
+def _mode_line(module: Any, mode: str) -> str:
+    """The call for a mode; Keras does not say in which it is called, and mostly that is inference."""
+    lines = {"training": "train()", "inference": "eval()", "as it is called": "eval()" if module.training else ""}
+    return lines[mode]
+
+
 _MODE = Spelling(
     "mode", "training", lambda module: "training" if module.training else "inference",
-    says=lambda mode: f"training={mode == 'training'}", line={"training": "train()", "inference": "eval()"}.__getitem__,
-    remark=True,
+    says=lambda mode: f"training={mode == 'training'}", lines=_mode_line, remark=True,
 )  # fmt: skip
 _NORMALISED = (
     Spelling("epsilon", "eps"),

@@ -48,7 +48,8 @@ def _why(row: Row, labels: tuple[str, str]) -> list[str]:
     for finding in row.findings[:1]:
         lines.append(f"    {finding.evidence}")
         lines += [f"    {labels[0]}: {finding.left_fix}"] if finding.left_fix else []
-        lines += [f"    or {labels[1]}: {finding.right_fix}"] if finding.right_fix else []
+        joint = f"{'and' if finding.both else 'or'} " if finding.left_fix else ""
+        lines += [f"    {joint}{labels[1]}: {finding.right_fix}"] if finding.right_fix else []
         lines += [f"    {finding.hint}"] if finding.hint else []
     return lines
 

@@ -70,6 +70,32 @@ def every_cause():
     return replace(report, rows=(replace(report.rows[0], findings=tuple(found)),))
 
 
+def test_two_lines_that_are_both_needed_are_said_so():
+    report = dualcell.compare(X[:, 2:], X[:, :-2])
+    assert "    left: value[:, :-2, :, :]\n    and right: value[:, 2:, :, :]" in repr(report)
+    assert "<dt>and right</dt><dd><code>value[:, 2:, :, :]</code></dd>" in render_html(report.report)
+
+
+def test_one_line_alone_is_no_alternative():
+    """Dropout is taken out of the side that has it."""
+    random = np.random.default_rng(0)
+    report = dualcell.compare(X, np.where(random.random(X.shape) < 0.5, 0, X * 2))
+    assert "\n    right: value computed in inference: training=False in Keras, .eval() in PyTorch" in repr(report)
+    assert "    left: " not in repr(report)
+    assert "<dt>change right</dt>" in render_html(report.report)
+
+
+def test_indices_are_turned_into_one_hot_vectors_and_back():
+    index = np.random.default_rng(0).integers(0, 5, 12)
+    (found,) = dualcell.compare(np.eye(5)[index], index)["value"].findings
+    assert (found.left_fix, found.right_fix) == ("np.argmax(value, axis=1)", "one_hot(value, 5)")
+    (found,) = dualcell.compare(index[:, None], np.eye(5)[index])["value"].findings
+    assert found.left_fix == "one_hot(value[..., 0], 5)"
+    scores = np.random.default_rng(0).random((12, 5))
+    (found,) = dualcell.compare(scores, scores.argmax(1))["value"].findings
+    assert found.right_fix == "value without argmax over axis 1"
+
+
 def test_every_link_leads_to_an_entry_of_the_report():
     html = render_html(every_cause())
     assert {f"#dualcell-{cause.name}" for cause in CAUSES} == set(links(html))

@@ -72,11 +72,13 @@ def test_nan():
 def test_crops_and_shifts():
     (found,) = diagnose(X, X[:, 1:, 1:])
     assert found.left_fix == "left[:, 1:12, 1:10, :]"
+    assert not found.both
     assert found.after == 0
     (found,) = diagnose(X[:, 2:], X[:, :-2])
     assert found.causes == ("grid-shifted",)
     assert found.left_fix == "left[:, :-2, :, :]"
     assert found.right_fix == "right[:, 2:, :, :]"
+    assert found.both  # either line alone leaves two shapes
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def test_other_settings_that_differ_are_listed_as_facts():
     result = run(L.BatchNormalization(), nn.BatchNorm1d(8).eval())
     assert "and the layers say it: layer: epsilon=0.001 against eps=1e-05" in evidence(result)[0]
     assert result.report.notes == (
-        "settings that differ, which no row shows to be its cause: layer: momentum=0.99 against momentum=0.1",
+        "settings that differ too: layer: momentum=0.99 against momentum=0.1; "
+        "dualcell.compare_settings gives the lines to change",
     )
 
 
@@ -67,6 +68,57 @@ def test_a_mode_that_fits_is_said_although_it_is_a_remark():
     assert result["y"].findings[0].causes == ("dropout",)
     assert "drops only where it is called with training=True against training=True" in evidence(result)[0]
     assert result.report.notes == ()
+
+
+def fixes(result):
+    return result["y"].findings[0].left_fix, result["y"].findings[0].right_fix
+
+
+def test_the_line_to_change_is_that_of_the_layer():
+    """`y with epsilon=1e-05` is no line that anybody could write."""
+    assert fixes(run(L.LayerNormalization(), nn.LayerNorm(8))) == ("layer: epsilon=1e-05", "layer: eps=0.001")
+    assert fixes(run(L.Dropout(0.5), nn.Dropout(0.5))) == ("", "layer: eval()")
+    left, right = L.Dense(4, bias_initializer="random_normal"), nn.Linear(8, 4, bias=False)
+    left.build(X.shape)
+    right.weight.data = torch.tensor(keras.ops.convert_to_numpy(left.kernel).T)
+    assert fixes(run(left, right)) == ("layer: use_bias=False", "layer: bias=True")
+
+
+def test_each_layer_has_its_line():
+    left, right = ({name: kind() for name in ("one", "two", "three")} for kind in (L.LeakyReLU, nn.LeakyReLU))
+    told, _ = with_settings({"y": (Finding(("negative-slope",), "n", "e", "f", "f"),)}, (left, right), BOTH)
+    assert told["y"][0].left_fix == "one: negative_slope=0.01; two: negative_slope=0.01; and 1 more"
+    assert told["y"][0].right_fix == "one: negative_slope=0.3; two: negative_slope=0.3; and 1 more"
+    assert told["y"][0].evidence.count("against") == 2
+    assert told["y"][0].evidence.endswith("; and 1 more")
+
+
+def test_a_line_that_moves_the_tensor_stays():
+    """A convolution in the other layout is right; only what it hands out stands otherwise."""
+    finding = Finding(("axes-permuted",), "s", "e", "y.transpose(0, 3, 1, 2)", "y.permute(0, 2, 3, 1)")
+    told, _ = with_settings({"y": (finding,)}, ({"a": L.Conv2D(2, 3)}, {"b": nn.Conv2d(3, 2, 3)}), BOTH)
+    assert "data_format='channels_last' against channels first" in told["y"][0].evidence
+    assert (told["y"][0].left_fix, told["y"][0].right_fix) == (finding.left_fix, finding.right_fix)
+
+
+def test_a_finding_cites_the_setting_it_is_about_before_what_may_look_like_it():
+    """BatchNorm in training on one side is no question of its axis, which every port writes otherwise."""
+    finding = Finding(("standardised",), "s", "e")
+    told, _ = with_settings({"y": (finding,)}, ({"a": L.BatchNormalization()}, {"b": nn.BatchNorm2d(3)}), BOTH)
+    assert "training=True" in told["y"][0].evidence
+    assert "axis" not in told["y"][0].evidence
+    assert told["y"][0].right_fix == "b: eval()"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mode_that_may_be_why_is_noted_where_a_row_has_no_known_cause(training):
+    """Dropout inside a network leaves no zeros at its end."""
+    objects = {"drop": L.Dropout(0.5)}, {"net": nn.Sequential(nn.Dropout(0.5)).train(training)}
+    _, (note,) = with_settings({"y": ()}, objects, BOTH)
+    assert note.startswith("settings that differ, and may be why: drop ~ net.0: drops only where it is called with ")
+    assert f"against training={training}" in note
+    named = {"y": (Finding(("sign",), "s", "e"),)}
+    assert with_settings(named, objects, BOTH) == (named, ())
 
 
 def test_what_the_layers_say_comes_first():
@@ -89,7 +141,8 @@ def test_a_difference_elsewhere_is_not_the_cause():
     told, notes = with_settings(findings, ({"o": keras.optimizers.SGD()}, {"o": optimizer}), BOTH)
     assert told == findings
     assert notes == (
-        "settings that differ, which no row shows to be its cause: o: learning_rate=0.01 against lr=0.001",
+        "settings that differ too: o: learning_rate=0.01 against lr=0.001; "
+        "dualcell.compare_settings gives the lines to change",
     )
 
 
@@ -111,7 +164,7 @@ def test_many_settings_are_cut_short():
     left = {f"d{index}": L.Dropout(0.1) for index in range(10)}
     right = {f"d{index}": nn.Dropout(0.2) for index in range(10)}
     _, (note,) = with_settings({"y": (Finding(("sign",), "s", "e"),)}, (left, right), BOTH)
-    assert note.endswith("d7: rate=0.1 against p=0.2; and 2 more, see dualcell.compare_settings")
+    assert note.endswith("d7: rate=0.1 against p=0.2; and 2 more; dualcell.compare_settings gives the lines to change")
 
 
 def test_an_object_that_cannot_be_read_costs_a_note_only():

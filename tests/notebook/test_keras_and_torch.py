@@ -201,4 +201,4 @@ def test_the_layers_of_the_blocks_are_asked_why(frameworks, form):
     frameworks.succeed("%%dual y\n" + cell if form == "magic" else fences)
     said = frameworks.value("repr(__import__('dualcell').last_result())")
     assert "and the layers say it: norm ~ bn: epsilon=0.001 against eps=1e-05" in said
-    assert "note: settings that differ, which no row shows to be its cause: norm ~ bn: momentum=0.99 against" in said
+    assert "note: settings that differ too: norm ~ bn: momentum=0.99 against" in said
