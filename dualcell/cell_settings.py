@@ -126,13 +126,10 @@ def _told(finding: Finding, differing: tuple[_Differing, ...]) -> Finding:
         return finding
     more = f"; and {len(fitting) - _CITED} more" if len(fitting) > _CITED else ""
     told = replace(finding, evidence=finding.evidence + _SAYS + "; ".join(one.line for one in fitting[:_CITED]) + more)
-    fixes = [[line for line in side if line] for side in zip(*(one.fixes() for one in fitting), strict=True)]
-    if (
-        len(finding.causes) > 1
-        or finding.causes[0] in _MOVED
-        or not fitting[0].is_about(finding.causes)
-        or not any(fixes)
-    ):
+    fixes = [[one.fixes()[side] for one in fitting if one.fixes()[side]] for side in (0, 1)]
+    first, *others = finding.causes
+    stays = others or first in _MOVED or not fitting[0].is_about(finding.causes)
+    if stays or not any(fixes):
         return told
     left, right = ("; ".join(lines[:_CITED]) + (more if len(lines) > _CITED else "") for lines in fixes)
     return replace(told, left_fix=left, right_fix=right)

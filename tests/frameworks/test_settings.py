@@ -222,6 +222,18 @@ def test_a_fix_makes_the_sides_agree():
     assert held(left, eval(f"nn.BatchNorm2d(3, {fixes['epsilon'][1]}, {fixes['momentum'][1]})")) == []
 
 
+def test_the_line_for_a_transposed_convolution_makes_the_same():
+    """output_padding=1 left as it was would cut the wrong end."""
+    x = np.random.default_rng(0).standard_normal((2, 6, 6, 3)).astype("f4")
+    left = L.Conv2DTranspose(4, 3, 2, padding="same")
+    wanted = keras.ops.convert_to_numpy(left(x))
+    right = nn.ConvTranspose2d(3, 4, 3, 2, padding=0, output_padding=0)
+    right.weight.data = torch.tensor(keras.ops.convert_to_numpy(left.kernel)).permute(3, 2, 0, 1)
+    right.bias.data.zero_()
+    found = right(torch.tensor(x).permute(0, 3, 1, 2))[..., :-1, :-1].permute(0, 2, 3, 1)
+    np.testing.assert_allclose(found.detach().numpy(), wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("left", "right", "left_fix", "right_fix"),
     [
@@ -235,7 +247,7 @@ def test_a_fix_makes_the_sides_agree():
         (L.MaxPooling1D(2), nn.MaxPool1d(2, padding=1), "keras.ops.pad(x, ((0, 0), (1, 1), (0, 0)), "
          "constant_values=-float('inf')) before it, padding='valid'", "padding=0, ceil_mode=False"),
         (L.Conv2DTranspose(4, 3, 2, padding="same"), nn.ConvTranspose2d(3, 4, 3, 2, 1, 1), "",
-         "padding=0, and cut ((0, 1), (0, 1)) off before and after each axis"),
+         "padding=0, output_padding=0, and cut ((0, 1), (0, 1)) off before and after each axis"),
     ],
 )  # fmt: skip
 def test_padding_says_what_to_write(left, right, left_fix, right_fix):
