@@ -133,7 +133,8 @@ class Flow:
         before: for each layer, the layers whose results reach it with no other layer between.
         order: the layers, in the order they are reached from the model's results, earlier arguments first.
         turned: layers that a transposition of axes leads to.
-        uses: for each layer, what is done with its result before the next layer: `silu`, `mul`.
+        uses: for each layer, what is done with its result before the next layer (`silu`, `mul`), and what was done
+            to its input since the last one (`maxpool before`).
     """
 
     before: tuple[tuple[int, ...], ...]

@@ -63,16 +63,19 @@ _MERGES = {
 
 
 def _uses(step: Step) -> set[str]:
-    """The activation that a step applies, alone or after its layer, and how it joins several values.
+    """The activation that a step applies, alone or after its layer; that it pools; how it joins several values.
 
     Examples:
         >>> _uses(Step("SiLU", (1,), 2)), _uses(Step("Multiply", (1, 2), 3)), _uses(Step("mul", (1,), 2))
         ({'silu'}, {'mul'}, set())
+        >>> _uses(Step("AveragePooling2D", (1,), 2)), _uses(Step("max_pool2d", (1,), 2))
+        ({'avgpool'}, {'maxpool'})
     """
     names = [step.name, getattr(getattr(step.source, "activation", None), "__name__", "")]
     plain = [name.lower().replace("_", "").replace("swish", "silu").replace("hardsilu", "hardswish") for name in names]
     merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
-    return {name for name in (*plain, merge) if name in _ACTIVATIONS or (name and name == merge)}
+    pool = next((word for word in ("maxpool", "avgpool") if word in plain[0].replace("average", "avg")), "")
+    return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))}
 
 
 def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
@@ -85,17 +88,22 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
     turned: set[int] = set()
     is_turned: dict[int, bool] = {}
     uses: list[set[str]] = [set() for _ in layers]
+    since: dict[int, set[str]] = {}  # what was done to a value since the last layer
     for step in trace.steps:
         arriving = _once(index for value in step.inputs for index in reach.get(value, ()))
         twisted = any(is_turned.get(value, False) for value in step.inputs) or step.name in TURNS
+        done = {name for value in step.inputs for name in since.get(value, ())}
         for stage in step.stages:
             bare = tuple(index for index in stage if layers[index].kind == "weight")
             real = tuple(index for index in stage if index not in bare)
             for index in real:
                 before[index] += arriving
                 turned |= {index} if twisted else set()
+                uses[index] |= {f"{name} before" for name in done}
             arriving = real if real else (*arriving, *bare)
             twisted = twisted and not real
+            done = set() if real else done
+        since[step.output] = set() if step.blind else done | _uses(step)
         for index in () if step.blind else arriving:
             uses[index] |= _uses(step)
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))

@@ -115,3 +115,28 @@ def test_uses_that_differ_on_both_sides_are_not_guessed():
 
     with pytest.raises(PlanError, match="what is done with their results differs between the two models"):
         dualcell.plan_weights(gated("p", "q"), Other(False))
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_pool_before_a_layer_tells_it_from_its_twin(pooled):
+    x = keras.Input((4, 4, 3))
+    pool = layers.MaxPooling2D(3, strides=1, padding="same")(x)
+    model = keras.Model(x, layers.Conv2D(3, 1, name="p")(pool) + layers.Conv2D(3, 1, name="q")(x))
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.random.default_rng(number).standard_normal(weight.shape))
+
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.u, self.v = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+        def forward(self, x):
+            pool = F.max_pool2d(x, 3, 1, 1)
+            return self.u(pool) + self.v(x) if pooled else self.u(x) + self.v(pool)
+
+    module = Branches()
+    plan = dualcell.plan_weights(model, module).apply()
+    assert {row.by for row in plan.rows} == {"flow"}
+    images = np.random.default_rng(0).standard_normal((1, 4, 4, 3)).astype(np.float32)
+    right = module(torch.from_numpy(np.moveaxis(images, -1, 1).copy())).detach().numpy()
+    np.testing.assert_allclose(model(images), np.moveaxis(right, 1, -1), rtol=1e-4, atol=1e-5)
