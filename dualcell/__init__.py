@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dualcell.errors import FrameworkError as FrameworkError
     from dualcell.errors import OptionError as OptionError
     from dualcell.errors import PlanError as PlanError
+    from dualcell.origins import InitializersResult as InitializersResult
+    from dualcell.origins import initializers as initializers
     from dualcell.power import parity_power as parity_power
     from dualcell.result import DualResult as DualResult
     from dualcell.result import last_result as last_result
@@ -39,6 +41,7 @@ _PUBLIC = {
     "DualResult": "result",
     "FileError": "errors",
     "FrameworkError": "errors",
+    "InitializersResult": "origins",
     "OptionError": "errors",
     "PlanError": "errors",
     "SettingsResult": "settings_result",
@@ -48,6 +51,7 @@ _PUBLIC = {
     "compare_settings": "settings_result",
     "compare_weights": "weights.comparing",
     "dual": "context",
+    "initializers": "origins",
     "last_result": "result",
     "load_plan": "weights.plan",
     "parity_power": "power",
@@ -61,6 +65,7 @@ __all__ = [
     "DualResult",
     "FileError",
     "FrameworkError",
+    "InitializersResult",
     "OptionError",
     "PlanError",
     "SettingsResult",
@@ -70,6 +75,7 @@ __all__ = [
     "compare_settings",
     "compare_weights",
     "dual",
+    "initializers",
     "last_result",
     "load_plan",
     "parity_power",

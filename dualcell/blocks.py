@@ -26,7 +26,7 @@ from dualcell.options import (
 )  # fmt: skip
 
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
-POWER, WEIGHTS = "power", "weights"  # lines of their own, which belong to no run
+POWER, WEIGHTS, INIT = "power", "weights", "init"  # lines of their own, which belong to no run
 _HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\b(?!\.)(.*)$")
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")
 # what a quote can stand in, whichever begins first: `!ls it's`, `# it's`, or a string.
@@ -193,7 +193,7 @@ def fence_verb(text: str) -> str:
 def is_header(text: str) -> bool:
     """Whether a fence begins a block. Other verbs and bare options are not fences."""
     verb = fence_verb(text)
-    return verb not in (OPEN, DIFF, POWER, WEIGHTS, "") and verb.isidentifier()
+    return verb not in (OPEN, DIFF, POWER, WEIGHTS, INIT, "") and verb.isidentifier()
 
 
 def read_block(header: str, line: int, statements: Sequence[ast.stmt]) -> RawBlock:

@@ -46,7 +46,8 @@ def complete(line: str, cell: str = "", devices: Iterable[str] = ()) -> list[str
     word = re.split(r"[\s\"'~=]", typed)[-1]
     before = typed[: len(typed) - len(word)].split()
     if sign != "%%" and not before:
-        offered: Iterable[str] = (*_FRAMEWORKS, *(("diff", "power", "weights", "--help") if sign == "%" else ()))
+        alone = ("diff", "power", "weights", "init", "--help") if sign == "%" else ()
+        offered: Iterable[str] = (*_FRAMEWORKS, *alone)
     elif sign == "#":
         offered = _after(before, word, (), devices, BLOCK_OPTIONS)
     else:

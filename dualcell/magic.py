@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.error import InputRejected, UsageError
@@ -49,7 +50,7 @@ class DualMagics(Magics):
     @line_cell_magic
     def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
         __tracebackhide__ = True
-        from dualcell.blocks import DIFF, OPEN, POWER, WEIGHTS, fence_verb
+        from dualcell.blocks import DIFF, INIT, OPEN, POWER, WEIGHTS, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
 
         if cell is not None:
@@ -66,22 +67,29 @@ class DualMagics(Magics):
         if verb == POWER:
             from dualcell.power import parity_power
 
-            try:
-                return parity_power()
-            except DualError as error:
-                raise UsageError(str(error)) from None
+            return told(parity_power)
+        words, namespace = line.strip().partition(verb)[2], getattr(self.shell, "user_ns", {})
         if verb == WEIGHTS:
             from dualcell.weights.line import plan_line
 
-            try:
-                return plan_line(line.strip().removeprefix(WEIGHTS), self.shell.user_ns)  # pyright: ignore[reportOptionalMemberAccess]
-            except DualError as error:
-                raise UsageError(str(error)) from None
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER, WEIGHTS))
+            return told(lambda: plan_line(words, namespace))
+        if verb == INIT:
+            from dualcell.origins import initializers_named
+
+            return told(lambda: initializers_named(words, namespace))
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER, WEIGHTS, INIT))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 
 DualMagics.dual.__doc__ = build_parser().format_help()
+
+
+def told(action: Callable[[], Any]) -> Any:
+    """What an action gives; an error of dualcell's as a sentence without a traceback."""
+    try:
+        return action()
+    except DualError as error:
+        raise UsageError(str(error)) from None
 
 
 def run_cell(shell: Any, text: str) -> Any:

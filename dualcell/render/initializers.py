@@ -1,0 +1,86 @@
+"""InitializersReport -> aligned text, and one HTML table escaped by the template engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dualcell.distributions import Sizes
+from dualcell.initializers_report import InitializersReport, InitializersRow, Origin
+from dualcell.render.html import template
+from dualcell.render.text import aligned, one_line
+
+HEADINGS = ("weight", "side", "shape", "fan in", "fan out", "min", "max", "mean", "std", "histogram", "drawn from")
+_NUMBERS = range(3, 9)
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+TINTS = ("rgba(37,99,235,0.5)", "rgba(234,88,12,0.5)")  # of the left and of the right histogram, one over the other
+
+
+def render_initializers_text(report: InitializersReport) -> str:
+    """The whole report as lines of text."""
+    table = [HEADINGS, *(cells for row in report.rows for cells in _cells(row, report.labels))]
+    if len(report.labels) == 1:  # there is only one side
+        lines = aligned([(cells[0], *cells[2:]) for cells in table], range(_NUMBERS.start - 1, _NUMBERS.stop - 1))
+    else:
+        lines = aligned(table, _NUMBERS)
+    fixes = [one_line(line) for line in _fixes(report)]
+    lines += ["", *fixes] if fixes else []
+    formulas = [one_line(f"  {name}: {formula}" + (f" ({source})" if source else ""))
+                for name, formula, source in report.formulas]  # fmt: skip
+    lines += ["", *formulas] if formulas else []
+    lines += ["", *(one_line(f"note: {note}") for note in report.notes)] if report.notes else []
+    return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
+
+
+def render_initializers_html(report: InitializersReport) -> str:
+    """The report as an HTML fragment; the same report always gives the same text."""
+    page = template("initializers.html.jinja")
+    found = page.render(report=report, headings=HEADINGS, cells=figures, tallest=_tallest, tints_of=TINTS)
+    return str(found).strip()
+
+
+def figures(origin: Origin) -> tuple[str, ...]:
+    """Shape, fans, bounds, mean and standard deviation, in words."""
+    numbers, sizes = origin.drawn.numbers, origin.sizes
+    fits = origin.drawn.fits
+    if origin.drawn.verdict == "named" and "fan" in fits[0].formula:
+        sizes = fits[0].sizes
+    elif len(origin.shape) < 2:
+        sizes = Sizes()
+    fans = ("" if fan is None else str(fan) for fan in (sizes.fan_in, sizes.fan_out))
+    facts = () if numbers is None else (numbers.low, numbers.high, numbers.mean, numbers.deviation)
+    return (str(origin.shape), *fans, *((f"{value:.4g}" for value in facts) if facts else ("",) * 4))
+
+
+def bars(shares: Iterable[float], tallest: float) -> str:
+    """A histogram of one line; a bin that is not empty shows.
+
+    Examples:
+        >>> bars((0.0, 0.01, 0.5, 0.25), 0.5)
+        ' ▁█▄'
+    """
+    steps = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[max(1, round(share / tallest * steps))] if share > 0 else " " for share in shares)
+
+
+def _tallest(row: InitializersRow) -> float:
+    return max((share for one in row.origins for share in one.bars), default=0.0) or 1.0
+
+
+def _cells(row: InitializersRow, labels: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """A line for each side; the histograms of both stand below each other, on one scale."""
+    sides = [(label, one) for label, one in zip(labels, (row.left, row.right), strict=False) if one is not None]
+    return [(one.name, label, *figures(one), bars(one.bars, _tallest(row)), one.said) for label, one in sides]
+
+
+def _fixes(report: InitializersReport) -> list[str]:
+    """What to write for the other side's initializer; rows of which the same is true together."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for row in report.rows:
+        if row.left and row.right and (row.left.fix or row.right.fix):
+            sides = zip(report.labels, (row.left.fix, row.right.fix), strict=True)
+            rows.setdefault(tuple(f"{label}: {fix}" for label, fix in sides if fix), []).append(row.name)
+    lines: list[str] = []
+    for fixes, names in rows.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        lines += [f"  {names[0]}{more}:", f"    {fixes[0]}", *(f"    or {fix}" for fix in fixes[1:])]
+    return lines

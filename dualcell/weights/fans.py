@@ -1,0 +1,122 @@
+"""A weight of an inventory -> the ways its fans can be counted: `Sizes` for the formulas of initializers.
+
+A framework counts them from the shape alone, so it counts those of a packed, transposed or
+depthwise weight in a way of its own. That way comes first; the ways of others follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from dualcell.distributions import Sizes
+from dualcell.weights.inventory import Layer, Shape, Weight
+
+_RECURRENT = {"rnn": 1, "lstm": 4, "gru": 3, "gru_reset_before": 3}  # kind -> its gates
+
+
+def sizes_of(framework: str, layer: Layer, weight: Weight) -> tuple[Sizes, ...]:
+    """How the fans of a weight can be counted, the framework's own way first; those of a bias are its kernel's.
+
+    Examples:
+        >>> kernel = Weight("kernel", "dense/kernel", (100, 250), "float32")
+        >>> sizes_of("keras", Layer("dense", "dense", (kernel,)), kernel)
+        (Sizes(fan_in=100, fan_out=250, hidden=None, of=''),)
+    """
+    shape, hidden = _whole(weight), _hidden(layer)
+    if layer.native == "Bilinear":  # PyTorch draws both of its weights by the first input alone
+        return (Sizes(layer.source.in1_features, layer.source.out_features, None, "the first input"),)
+    found = [Sizes(*fans_of(framework, shape), hidden, of) for shape, of in _ways(framework, layer, weight, shape)]
+    if len(shape) < 2:
+        kernel = _kernel(layer)
+        if kernel is not None and kernel is not weight and hidden is None:
+            found = [Sizes(*fans_of(framework, _whole(kernel)), None, "the kernel"), *found]
+        found = found or [Sizes(hidden=hidden)]
+    elif len(shape) > 2:
+        found += _by_equation(layer, shape, hidden)
+    unlike = {(one.fan_in, one.fan_out): one for one in reversed(found)}
+    return tuple(one for one in found if unlike[one.fan_in, one.fan_out] is one)
+
+
+def gates_of(layer: Layer) -> int:
+    """How many gates a recurrent layer has; 1 for other layers."""
+    return _RECURRENT.get(layer.kind, 1)
+
+
+def fans_of(framework: str, shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out) as a framework counts them from a shape.
+
+    Keras takes the last axis for the outputs and the one before for the inputs
+    (`compute_fans`), PyTorch the first and the second (`_calculate_fan_in_and_fan_out`);
+    both multiply by the others. Of one axis Keras takes both.
+
+    Examples:
+        >>> fans_of("keras", (2, 2, 25, 64)), fans_of("torch", (64, 25, 2, 2))
+        ((100, 256), (100, 256))
+    """
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    if framework == "torch":
+        places = math.prod(shape[2:])
+        return shape[1] * places, shape[0] * places
+    places = math.prod(shape[:-2])
+    return shape[-2] * places, shape[-1] * places
+
+
+def _ways(framework: str, layer: Layer, weight: Weight, shape: Shape) -> Iterator[tuple[Shape, str]]:
+    """The shapes that fans can be counted of, and what they are of."""
+    if len(shape) < 2:
+        if framework != "torch":  # whose initializers refuse one axis
+            yield shape, ""
+        return
+    yield shape, ""
+    gates = gates_of(layer)
+    if gates > 1:
+        axis = 0 if framework == "torch" else len(shape) - 1
+        yield (*shape[:axis], shape[axis] // gates, *shape[axis + 1 :]), "one gate"
+    if weight.part[1] > 1:
+        yield weight.shape, f"one of the {weight.part[1]} parts"
+    canonical = weight.canonical
+    if layer.kind.startswith("conv") and len(shape) > 2 and canonical[1] == 1 and framework != "torch":
+        yield (*canonical[2:], 1, canonical[0]), "one channel"
+
+
+def _whole(weight: Weight) -> Shape:
+    """The shape of the array that a part is a part of; initializers see no parts."""
+    return (weight.shape[0] * weight.part[1], *weight.shape[1:]) if weight.shape else ()
+
+
+def _hidden(layer: Layer) -> int | None:
+    if layer.kind not in _RECURRENT:
+        return None
+    recurrent = layer.role("recurrent_kernel")
+    return recurrent.canonical[-1] if recurrent is not None else None
+
+
+def _kernel(layer: Layer) -> Weight | None:
+    """The weight whose fans its layer's biases are drawn by."""
+    return next((weight for weight in layer.weights if len(weight.shape) > 1), None)
+
+
+def _by_equation(layer: Layer, shape: Shape, hidden: int | None) -> list[Sizes]:
+    """The fans of a kernel of several axes that a Keras layer multiplies by an equation; Keras counts so from 3.15 on.
+
+    The kernels of attention layers are known to lie as (inputs, heads, size) or (heads, size, outputs).
+    """
+    if layer.kind == "attention":
+        kernels = {_whole(weight): weight.canonical for weight in layer.weights if len(weight.canonical) == 2}
+        if shape in kernels:
+            outputs, inputs = kernels[shape]
+            return [Sizes(inputs, outputs, hidden, "the matrix product")]
+    equation = getattr(layer.source, "equation", None)
+    if not isinstance(equation, str) or "->" not in equation:
+        return []
+    operands, result = equation.replace(" ", "").replace("...", "").split("->")
+    left, _, kernel = operands.partition(",")
+    if len(kernel) != len(shape):
+        return []
+    axes = dict(zip(kernel, shape, strict=True))
+    inputs = math.prod(size for name, size in axes.items() if name in left and name not in result)
+    outputs = math.prod(size for name, size in axes.items() if name in result and name not in left)
+    return [Sizes(inputs, outputs, hidden, "the matrix product")]
