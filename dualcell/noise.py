@@ -19,7 +19,7 @@ from dualcell.tolerance import Tolerance
 
 # drift / noise: up to the one it is rounding, from the other on it is not. Healthy ports of the
 # test zoo have 0.2 to 1.2, a product of a tensor with itself 2.5 (`python -m benchmarks noise`)
-ROUNDING, FAULT = 4.0, 40.0
+ROUNDING, FAULT = 3.0, 40.0
 _SAME, _STAYS = 0.05, 0.5  # what of the difference is left in float64
 _OTHER = 1e-2  # of the largest value: a side that float64 moves by more computes something else there
 _WIDE = ("float64", "complex128")
