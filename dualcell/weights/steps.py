@@ -53,7 +53,8 @@ TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", 
 
 # operations by what they do, however a framework or a class spells them
 _ACTIVATIONS = ("relu", "silu", "gelu", "sigmoid", "tanh", "softmax", "elu", "selu", "leakyrelu", "softplus", "relu6",
-                "hardswish", "hardsigmoid", "mish", "logsigmoid", "softsign", "logsoftmax", "exp")  # fmt: skip
+                "hardswish", "hardsigmoid", "mish", "logsigmoid", "softsign", "logsoftmax", "exp",
+                "neg", "negative")  # fmt: skip
 _MERGES = {
     "add": "add", "iadd": "add", "mul": "mul", "imul": "mul", "multiply": "mul", "sub": "sub", "subtract": "sub",
     "truediv": "div", "div": "div", "divide": "div", "truedivide": "div", "matmul": "matmul", "bmm": "matmul",
@@ -76,6 +77,9 @@ def _uses(step: Step) -> set[str]:
     merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
     pool = next((word for word in ("maxpool", "avgpool") if word in plain[0].replace("average", "avg")), "")
     return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))}
+
+
+_ORDERED = {"sub", "div", "pow"}  # joins in which the first value is not as the second
 
 
 def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
@@ -106,6 +110,9 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
         since[step.output] = set() if step.blind else done | _uses(step)
         for index in () if step.blind else arriving:
             uses[index] |= _uses(step)
+        for place, value in enumerate(step.inputs if _uses(step) & _ORDERED else ()):
+            for index in reach.get(value, ()):
+                uses[index].add(f"argument {place}")
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
         is_turned[step.output] = twisted and not step.blind
     return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)))

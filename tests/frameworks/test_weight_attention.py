@@ -140,3 +140,28 @@ def test_a_pool_before_a_layer_tells_it_from_its_twin(pooled):
     images = np.random.default_rng(0).standard_normal((1, 4, 4, 3)).astype(np.float32)
     right = module(torch.from_numpy(np.moveaxis(images, -1, 1).copy())).detach().numpy()
     np.testing.assert_allclose(model(images), np.moveaxis(right, 1, -1), rtol=1e-4, atol=1e-5)
+
+
+class Difference(nn.Module):
+    def __init__(self, forward):
+        super().__init__()
+        self.u, self.v = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.made = forward
+
+    def forward(self, x):
+        return self.made(self.u(x), self.v(x))
+
+
+def difference():
+    x = keras.Input((4,))
+    return keras.Model(x, layers.Dense(4, name="p")(x) - layers.Dense(4, name="q")(x))
+
+
+def test_what_is_subtracted_is_told_from_what_it_is_subtracted_from():
+    plan = dualcell.plan_weights(difference(), Difference(lambda u, v: v - u))
+    assert [(row.source_name, row.by) for row in plan.rows if row.target.name == "v.weight"] == [("p/kernel", "flow")]
+
+
+def test_a_difference_written_as_a_sum_is_not_guessed():
+    with pytest.raises(PlanError, match="what is done with their results differs"):
+        dualcell.plan_weights(difference(), Difference(lambda u, v: -u + v))
