@@ -67,6 +67,11 @@ class DualMagics(Magics):
         if verb == POWER:
             from dualcell.power import parity_power
 
+            if line.strip() != POWER:
+                raise UsageError(
+                    f"`%dual power` takes nothing else, got {line.strip().removeprefix(POWER).strip()!r}; it is about "
+                    f"the last result. For another one: dualcell.parity_power(result)."
+                )
             return told(parity_power)
         words, namespace = line.strip().partition(verb)[2], getattr(self.shell, "user_ns", {})
         if verb == WEIGHTS:

@@ -35,6 +35,7 @@ class Noise:
         right: largest movement of the right side.
         repeat: largest movement of either side when nothing was moved.
         runs: how many runs there were.
+        refuted: whether float64 leaves the difference as it is, so that it is not rounding, however small.
     """
 
     drift: float
@@ -42,6 +43,7 @@ class Noise:
     right: float
     repeat: float
     runs: int
+    refuted: bool = False
 
     @property
     def ratio(self) -> float:
@@ -53,7 +55,7 @@ class Noise:
 
     @property
     def verdict(self) -> str:
-        """`same`, `rounding`, `unclear`, `fault`, `unmoved`, `unrepeatable` or `not finite`."""
+        """`same`, `rounding`, `unclear`, `fault`, `unmoved`, `unrepeatable`, `refuted` or `not finite`."""
         if not math.isfinite(self.drift + self.left + self.right + self.repeat):
             return "not finite"
         if self.drift == 0:
@@ -62,6 +64,8 @@ class Noise:
             return "unrepeatable"
         if max(self.left, self.right) == 0:
             return "unmoved"
+        if self.ratio <= ROUNDING and self.refuted:
+            return "refuted"
         return "rounding" if self.ratio <= ROUNDING else "fault" if self.ratio >= FAULT else "unclear"
 
     @property
@@ -78,7 +82,8 @@ class Noise:
             "unmoved": f"no rounding of inputs: {apart}, and moving inputs and weights by one ulp changes neither",
             "unrepeatable": f"not told: {apart}, and the same cell run again with nothing moved gives other values "
             f"(by {self.repeat:.2g})",
-            "not finite": "not told: NaN or Inf stand on one side or in one run only",
+            "not finite": "not told: NaN or Inf stand on one side or in one run only, or a run gave another shape",
+            "refuted": f"unclear: {apart}, {noise} ({self.ratio:.2g} times), as rounding does; but float64 leaves it",
         }[self.verdict]
 
 
@@ -141,7 +146,7 @@ class Referee:
             "not float64": f"not told: {' and '.join(stayed)}; name no float32 in the cell, and make its layers there",
             "other numbers": f"not told: in float64 a side is off by {max(self.left_error, self.right_error):.2g}, "
             f"which no rounding is; random numbers are drawn anew there. Make the inputs above the first header",
-            "not finite": "not told: NaN or Inf stand on one side or in one run only",
+            "not finite": "not told: NaN or Inf stand on one side or in one run only, or a run gave another shape",
         }[self.verdict]
 
 
@@ -160,10 +165,15 @@ class Again:
     notes: Sequence[str] = ()
 
 
+def measurable(one: Captured, other: Captured) -> bool:
+    """Whether two tensors have a distance: both can be read, and their shapes are the same."""
+    if one.facts is None or other.facts is None or one.facts.shape != other.facts.shape:
+        return False
+    return not (one.unsupported or other.unsupported)
+
+
 def distance(one: Captured, other: Captured) -> float:
     """Largest |one - other|; 0 for equal NaNs and infinities, NaN where nothing can be measured."""
-    if one.facts is None or other.facts is None or one.facts.shape != other.facts.shape:
-        return math.nan
-    if one.unsupported or other.unsupported:
+    if not measurable(one, other):
         return math.nan
     return float(measure(host(one), host(other), Tolerance(0.0, 0.0), equal_nan=True).max_abs)

@@ -93,7 +93,7 @@ def parity_power(result: DualResult | None = None) -> Power:
             it is changed.
 
     Raises:
-        OptionError: there is no result, or it has no tensor to plant a fault in.
+        OptionError: there is no result, it is something else, or it has no tensor to plant a fault in.
 
     Examples:
         >>> import dualcell
@@ -103,6 +103,8 @@ def parity_power(result: DualResult | None = None) -> Power:
         True
     """
     result = last_result() if result is None else result
+    if not isinstance(result, DualResult | None):  # pyright: ignore[reportUnnecessaryIsInstance] - users pass anything
+        raise OptionError(f"expected a result of a %%dual cell or of compare, got {type(result).__name__}.")
     if result is None:
         raise OptionError(
             "there is no result yet to plant faults in; run a %%dual cell, or pass what compare returned."

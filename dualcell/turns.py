@@ -23,7 +23,7 @@ from dualcell.devices import host
 from dualcell.environment import framework_of
 from dualcell.errors import DualError
 from dualcell.frameworks.registry import array_adapter, block_adapter, loaded_states
-from dualcell.noise import Again, Noise, Referee, distance
+from dualcell.noise import Again, Noise, Referee, distance, measurable
 from dualcell.options import Options
 from dualcell.pairs import Pair
 from dualcell.session import Session
@@ -278,7 +278,7 @@ class _Evidence:
     def add(self, turn: str, pairs: Iterable[Pair]) -> None:
         for pair in pairs:
             first = self.first.get(pair.row)
-            if first is None or first.left.value is None or first.right.value is None:
+            if first is None or not measurable(first.left, first.right):
                 continue
             moved = distance(first.left, pair.left), distance(first.right, pair.right)
             if turn == "float64":
@@ -293,7 +293,8 @@ class _Evidence:
         left, right = (_largest(column) for column in zip(*turns["nudged"], strict=True))
         repeat = _largest(value for pair in turns.get("repeat", ()) for value in pair)
         first = self.first[row]
-        return Noise(distance(first.left, first.right), left, right, repeat, len(turns["nudged"]))
+        refuted = row in self.referee and self.referee[row].verdict == "fault"
+        return Noise(distance(first.left, first.right), left, right, repeat, len(turns["nudged"]), refuted)
 
 
 def _largest(values: Iterable[float]) -> float:

@@ -60,13 +60,16 @@ def _is_about(factor: float, number: float, near: float) -> bool:
     return factor > 0 and abs(factor / number - 1) < min(near, abs(number - 1) / 20)
 
 
+_HEADS = (16, 32, 64, 80, 96, 128, 256)  # scores are divided by the root of a size that they no longer show
+
+
 def _known(facts: Facts) -> list[tuple[float, str]]:
     """Numbers that are the reason for many factors; those of the shape first."""
     shape = tuple(facts["shape"])
     size = math.prod(shape)
-    known = [(float(n), f"{n} is the size of axis {axis}: a sum against a mean over it")
+    known = [(float(n), f"{n} is the size of axis {axis}: perhaps a sum against a mean over it")
              for axis, n in enumerate(shape) if n > 1]  # fmt: skip
-    known += [(float(size), f"{size} is the number of elements: a sum against a mean")] if size > 1 else []
+    known += [(float(size), f"{size} is the number of elements: perhaps a sum against a mean")] if size > 1 else []
     if facts.get("complex"):
         return _of_transforms(shape)
     known += [(math.sqrt(n), f"the square root of {n}, the size of axis {axis}: scaled attention, or embeddings")
@@ -78,6 +81,7 @@ def _known(facts: Facts) -> list[tuple[float, str]]:
     known += [(255.0, "255: images in 0..255 on one side and in 0..1 on the other")]
     known += [(math.log(2), "ln 2: logarithms of base 2"), (math.log(10), "ln 10: logarithms of base 10")]
     known += [(180 / math.pi, "degrees against radians")]
+    known += [(math.sqrt(n), f"the square root of {n}, a usual size of attention's heads") for n in _HEADS]
     return known + [(float(n), f"{n} steps or losses whose gradients are summed") for n in range(2, 65)]
 
 

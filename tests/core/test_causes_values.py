@@ -36,6 +36,7 @@ def one(left, right, **options):
         (np.sqrt(32 / 31), "Bessel"),
         (np.sqrt(10), "the square root of 10"),
         (7.0, "7 steps or losses"),
+        (8.0, "the square root of 64, a usual size of attention's heads"),
         (np.log(2), "ln 2"),
         (180 / np.pi, "degrees against radians"),
     ],

@@ -76,6 +76,18 @@ def leaf(values):
     return Captured(ArrayFacts(values.shape, values.dtype.name), values)
 
 
+def test_what_float64_leaves_is_not_called_rounding():
+    """A bias of 1e-6 lies within the noise of a layer; the two verdicts must not contradict each other."""
+    found = Noise(1e-6, 6e-7, 5e-7, 0.0, 4, refuted=True)
+    assert found.verdict == "refuted"
+    assert found.sentence == (
+        "unclear: the sides lie 1e-06 apart, one ulp moves them by 6e-07 in 4 runs (1.7 times), as rounding does; "
+        "but float64 leaves it"
+    )
+    assert Noise(1e-6, 6e-7, 5e-7, 0.0, 4).verdict == "rounding"
+    assert Noise(1e-3, 6e-7, 5e-7, 0.0, 4, refuted=True).verdict == "fault"
+
+
 def test_distance():
     assert distance(leaf([1.0, 2.0]), leaf([1.0, 2.5])) == 0.5
     assert distance(leaf([1.0, math.nan]), leaf([1.0, math.nan])) == 0

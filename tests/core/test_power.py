@@ -79,5 +79,7 @@ def test_without_a_result_it_says_what_to_do(monkeypatch):
 
 def test_a_result_without_tensors_is_refused():
     result = dualcell.compare(np.ones(3), np.ones(4))
+    with pytest.raises(OptionError, match=r"^expected a result of a %%dual cell or of compare, got int\.$"):
+        dualcell.parity_power(3)
     with pytest.raises(OptionError, match=r"^no row of the result holds two tensors of one shape, so there is nothing"):
         dualcell.parity_power(result)

@@ -50,6 +50,22 @@ def test_a_fault_within_the_tolerance_is_seen(shell):
     assert row(shell, "noise.verdict") == "fault"
 
 
+def test_rows_of_two_shapes_have_no_noise(shell):
+    """They hold no NaN, and must not be told so."""
+    reply = shell.succeed(SOFTMAX.replace("y = z / z.sum(1, keepdims=True)", "y = (z / z.sum(1, keepdims=True)).T"))
+    assert row(shell, "verdict") == "shape"
+    assert row(shell, "noise") is None
+    assert row(shell, "referee") is None
+    assert "NaN" not in reply.shown[0]
+
+
+def test_power_takes_no_other_words(shell):
+    shell.succeed(SOFTMAX)
+    shell.succeed("%dual power")
+    said = shell.run("%dual power y").stderr
+    assert "`%dual power` takes nothing else, got 'y'; it is about the last result. For another one: " in said
+
+
 def test_numpy_has_no_default_float_to_widen_but_its_inputs_are(shell):
     shell.succeed(SOFTMAX)
     assert row(shell, "referee.verdict") == "rounding"
