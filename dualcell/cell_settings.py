@@ -132,7 +132,7 @@ def _told(finding: Finding, differing: tuple[_Differing, ...]) -> Finding:
     if stays or not any(fixes):
         return told
     left, right = ("; ".join(lines[:_CITED]) + (more if len(lines) > _CITED else "") for lines in fixes)
-    return replace(told, left_fix=left, right_fix=right)
+    return replace(told, left_fix=left, right_fix=right, both=False)
 
 
 def _fitting(finding: Finding, differing: tuple[_Differing, ...]) -> list[_Differing]:

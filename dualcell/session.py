@@ -140,7 +140,8 @@ class Session:
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
         notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
         first, second = (block.framework for block in self.cell.blocks)
-        findings = explain_failures(comparisons, (first, second)) if self.cell.options.causes else None
+        asked = {request.row: (request.left, request.right) for request in self.requests}
+        findings = explain_failures(comparisons, (first, second), asked) if self.cell.options.causes else None
         if findings and len(self._objects) == 2:
             findings, differing = with_settings(findings, (self._objects[0], self._objects[1]), (first, second))
             notes = (*notes, *differing)

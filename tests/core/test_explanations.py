@@ -52,3 +52,22 @@ def test_tensors_that_cannot_be_read_have_no_cause(monkeypatch):
 
     monkeypatch.setattr(explanations, "hosts", refuse)
     assert all(explain(one) == () for one in comparisons())
+
+
+def test_the_line_to_change_holds_what_was_evaluated_and_not_the_name_of_the_row():
+    """`"w = kernel ~ {...}["w"]"` binds no `w`, which a line with it would fail on."""
+    asked = ["w = kernel ~ kernels['w']", "summed = kernel+0 ~ kernels['w']", "nested", "kernel ~ kernels['w']"]
+    with dualcell.dual("numpy: old", "numpy: new", captures=asked) as pair:
+        with pair.left:
+            kernel, nested = LEFT, {"a": LEFT}
+        with pair.right:
+            kernels = {"w": LEFT.T.copy()}
+            nested = {"a": kernels["w"]}
+    assert kernel.shape != nested["a"].shape
+    fixes = {row.name: (row.findings[0].left_fix, row.findings[0].right_fix) for row in pair.result.report.rows}
+    assert fixes == {
+        "w": ("kernel.transpose(1, 0)", "kernels['w'].transpose(1, 0)"),
+        "summed": ("(kernel + 0).transpose(1, 0)", "kernels['w'].transpose(1, 0)"),
+        "nested.a": ("nested.a.transpose(1, 0)", "nested.a.transpose(1, 0)"),
+        "kernel ~ kernels['w']": ("kernel.transpose(1, 0)", "kernels['w'].transpose(1, 0)"),
+    }

@@ -84,6 +84,14 @@ def test_the_line_to_change_is_that_of_the_layer():
     assert fixes(run(left, right)) == ("layer: use_bias=False", "layer: bias=True")
 
 
+def test_the_lines_of_a_layer_are_alternatives_where_those_of_the_tensors_are_not():
+    finding = Finding(("grid-shifted",), "s", "e", "y[1:]", "y[:-1]", both=True)
+    sides = {"a": L.Conv2DTranspose(4, 3, 2, padding="same")}, {"b": nn.ConvTranspose2d(3, 4, 3, 2, 1, 1)}
+    told, _ = with_settings({"y": (finding,)}, sides, BOTH)
+    assert told["y"][0].right_fix.startswith("b: padding=0, output_padding=0, and cut")
+    assert not told["y"][0].both
+
+
 def test_each_layer_has_its_line():
     left, right = ({name: kind() for name in ("one", "two", "three")} for kind in (L.LeakyReLU, nn.LeakyReLU))
     told, _ = with_settings({"y": (Finding(("negative-slope",), "n", "e", "f", "f"),)}, (left, right), BOTH)
