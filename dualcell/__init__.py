@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dualcell.settings_result import compare_settings as compare_settings
     from dualcell.taps import tap as tap
     from dualcell.weights.comparing import compare_weights as compare_weights
+    from dualcell.weights.conversion import convert as convert
     from dualcell.weights.plan import WeightPlan as WeightPlan
     from dualcell.weights.plan import load_plan as load_plan
     from dualcell.weights.plan import plan_weights as plan_weights
@@ -50,6 +51,7 @@ _PUBLIC = {
     "compare": "session",
     "compare_settings": "settings_result",
     "compare_weights": "weights.comparing",
+    "convert": "weights.conversion",
     "dual": "context",
     "initializers": "origins",
     "last_result": "result",
@@ -74,6 +76,7 @@ __all__ = [
     "compare",
     "compare_settings",
     "compare_weights",
+    "convert",
     "dual",
     "initializers",
     "last_result",

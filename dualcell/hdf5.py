@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import mmap
-import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ import numpy as np
 
 from dualcell.coded import Coded, HostArray
 from dualcell.errors import FileError
-from dualcell.mapped import MappedFile
+from dualcell.mapped import MappedFile, numbered
 from dualcell.narrow import table_named
 from dualcell.slabs import slabs
 from dualcell.zipped import members, unpacked
@@ -82,7 +81,7 @@ class _Reader:
                 stream.flush()
                 data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
                 found |= {name: np.ndarray(shape, dtype, data, at) for name, (dtype, shape, at) in aside.places.items()}
-        return {name: self._named(name, found[name]) for name in sorted(found, key=_numbered)}
+        return {name: self._named(name, found[name]) for name in sorted(found, key=numbered)}
 
     def _read(self, aside: _Unpacked) -> dict[str, Any]:
         self.dtypes: dict[str, str] = {}
@@ -173,11 +172,6 @@ class _Reader:
             f"{str(self.file.path)!r} refers to something outside of it: {what}. Keras writes no such files, and it "
             f"is not followed; save the weights again, as in model.save_weights('model.weights.h5')."
         )
-
-
-def _numbered(name: str) -> list[tuple[str, int]]:
-    """What to sort names by so that `vars/10` comes after `vars/9`."""
-    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d{0,18})", name)]
 
 
 def _aim(link: Any) -> str:

@@ -10,6 +10,7 @@ import json
 import math
 import mmap
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,11 +29,11 @@ _LONGEST_HEADER = 100_000_000  # bytes; the safetensors library has the same lim
 _AXES = 64  # the most that NumPy's arrays have
 
 # what .safetensors calls a dtype -> NumPy's name, or the name of one that is coded
-_DTYPES = {
+DTYPES = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
     "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
 }  # fmt: skip
-_CODED = {
+CODED = {
     "BF16": ("<u2", "bfloat16"),
     "F8_E4M3": ("u1", "float8_e4m3fn"),
     "F8_E5M2": ("u1", "float8_e5m2"),
@@ -63,6 +64,11 @@ def map_file(path: Path) -> MappedFile:
 
 def _neighbour(path: Path) -> str:
     return did_you_mean(path.name, (file.name for file in path.parent.iterdir())) if path.parent.is_dir() else ""
+
+
+def numbered(name: str) -> list[tuple[str, int]]:
+    """What to sort names by so that `vars/10` comes after `vars/9`."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d{0,18})", name)]
 
 
 @dataclass(frozen=True)
@@ -198,10 +204,10 @@ def _entry(file: MappedFile, name: str, said: Any) -> _Entry:
         file.refuse(f"the shape of {brief(name)} is {brief(shape)}, expected sizes")
     if not (isinstance(offsets, list) and len(offsets) == 2 and _are_sizes(offsets)):
         file.refuse(f"the data_offsets of {brief(name)} are {brief(offsets)}, expected its first byte and its last")
-    if not isinstance(dtype, str) or dtype not in (*_DTYPES, *_CODED):
+    if not isinstance(dtype, str) or dtype not in (*DTYPES, *CODED):
         raise FileError(
             f"{str(file.path)!r} holds {brief(name)} of dtype {brief(dtype)}, which dualcell cannot read; "
-            f"it reads {', '.join((*_DTYPES, *_CODED))}."
+            f"it reads {', '.join((*DTYPES, *CODED))}."
         )
     expected = math.prod(shape) * _host_dtype(dtype).itemsize
     if offsets[1] - offsets[0] != expected:
@@ -215,7 +221,7 @@ _KEYS = ("dtype", "shape", "data_offsets")
 
 
 def _host_dtype(dtype: str) -> np.dtype[Any]:
-    return np.dtype(_DTYPES[dtype] if dtype in _DTYPES else _CODED[dtype][0])
+    return np.dtype(DTYPES[dtype] if dtype in DTYPES else CODED[dtype][0])
 
 
 def _check_tiling(file: MappedFile, tensors: dict[str, _Entry], size: int) -> None:
@@ -236,7 +242,7 @@ def _in_order(tensors: Iterable[tuple[str, _Entry]]) -> list[tuple[str, _Entry]]
 
 def _tensor(file: MappedFile, entry: _Entry, start: int) -> HostArray:
     array = file.view(_host_dtype(entry.dtype), entry.shape, start + entry.start)
-    if entry.dtype not in _CODED:
+    if entry.dtype not in CODED:
         return array
-    name = _CODED[entry.dtype][1]
+    name = CODED[entry.dtype][1]
     return Coded(array, table_named(name), name)

@@ -172,6 +172,10 @@ class ModelAdapter(Protocol):
         """Put values into one of the inventory's arrays, in place, cast to its dtype."""
         ...
 
+    def file_names(self, model: Any) -> dict[int, list[str]]:
+        """Id of each of the inventory's arrays -> its names in the files this library writes, the usual one first."""
+        ...
+
 
 class HostArrays:
     """The verbs that arrays in host memory share. Subclasses give `owns` and `array`."""

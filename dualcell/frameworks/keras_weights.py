@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras.src.saving import saving_lib  # how its files are laid out has no public name
 
 from dualcell.coded import HostArray
+from dualcell.frameworks.keras_files import file_names
 from dualcell.frameworks.keras_layers import KerasReader, keras_array
 from dualcell.frameworks.keras_trace import Symbolic
 from dualcell.weights.inventory import Inventory
@@ -23,6 +25,9 @@ class KerasModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         array.assign(keras_array(values))
+
+    def file_names(self, model: Any) -> dict[int, list[str]]:
+        return file_names(model, saving_lib)
 
 
 def _own(layer: Any) -> list[Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import tf_keras
+from tf_keras.src.saving import saving_lib  # how its files are laid out has no public name
 
 from dualcell.coded import HostArray
+from dualcell.frameworks.keras_files import file_names
 from dualcell.frameworks.keras_layers import KerasReader, keras_array
 from dualcell.weights.inventory import Inventory
 
@@ -22,6 +24,9 @@ class TfKerasModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         array.assign(keras_array(values))
+
+    def file_names(self, model: Any) -> dict[int, list[str]]:
+        return file_names(model, saving_lib)
 
 
 def _own(layer: Any) -> list[Any]:

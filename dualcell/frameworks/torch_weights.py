@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,12 @@ class TorchModels:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""
         with torch.no_grad():
             array.copy_(_tensor(values, array))
+
+    def file_names(self, model: Any) -> dict[int, list[str]]:
+        names: dict[int, list[str]] = defaultdict(list)
+        for name, array in getattr(model, "_orig_mod", model).state_dict(keep_vars=True).items():
+            names[id(array)].append(name)
+        return dict(names)
 
 
 def _check(path: str, array: Any) -> None:

@@ -153,6 +153,7 @@ class Inventory:
         layers: in the model's own order; a shared layer once.
         arrays: the framework's arrays by path.
         flow: how they feed each other; None if it cannot be seen.
+        model: the framework's object.
     """
 
     framework: str
@@ -160,3 +161,4 @@ class Inventory:
     layers: tuple[Layer, ...]
     arrays: Mapping[str, Any] = field(repr=False)
     flow: Flow | None = None
+    model: Any = field(default=None, compare=False, repr=False)

@@ -29,8 +29,15 @@ def arrays_of(side: Inventory) -> Arrays:
     return found
 
 
-def written(draft: Draft, source: Inventory, target: Inventory) -> str:
-    """A plan as the text of a file; the same plan always gives the same text."""
+def written(draft: Draft, source: Inventory, target: Inventory, files: Mapping[str, Any]) -> str:
+    """A plan as the text of a file; the same plan always gives the same text.
+
+    Args:
+        draft: the plan.
+        source: what it reads.
+        target: what it writes.
+        files: what else a file must tell so that it serves without the models, see `naming`.
+    """
     document = {
         "dualcell weight plan": VERSION,
         "source": _side(source, draft.left[0]),
@@ -42,6 +49,7 @@ def written(draft: Draft, source: Inventory, target: Inventory) -> str:
         ],
         "problems": [{"name": one.name, "reason": one.reason} for one in draft.problems],
         "hints": list(draft.hints),
+        **files,
     }
     return _lines(document, 0) + "\n"
 

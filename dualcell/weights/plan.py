@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dualcell.weights.configuration import Configuration, configuration
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
+from dualcell.weights.naming import naming, uncopied_counts
 from dualcell.weights.notation import arrays_of, read_draft, written
 from dualcell.weights.rows import Draft, Row, draft
 from dualcell.weights.table import PlanTable
@@ -91,7 +92,12 @@ class WeightPlan:
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
-        Path(path).write_text(written(self.draft, self.source, self.target), encoding="utf-8")
+        Path(path).write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """What `save` writes."""
+        kept = {name: read(array) for name, array in uncopied_counts(self.draft, self.target).items()}
+        return written(self.draft, self.source, self.target, naming(self.source, self.target, kept))
 
     def __repr__(self) -> str:
         return plan_text(self.table)
@@ -237,7 +243,7 @@ def _adapter(model: Any, side: str) -> ModelAdapter:
 
 
 def _inventory(model: Any, side: str) -> Inventory:
-    return _adapter(model, side).inventory(model)
+    return replace(_adapter(model, side).inventory(model), model=model)
 
 
 def inventory_of(model: Any) -> Inventory:

@@ -22,7 +22,7 @@ import dualcell
 from dualcell.coded import Coded
 from dualcell.errors import FileError
 from dualcell.files import names_file, open_file
-from dualcell.mapped import _CODED, _DTYPES
+from dualcell.mapped import CODED, DTYPES
 from dualcell.narrow import table_named
 
 NUMBERS = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"]
@@ -174,7 +174,7 @@ def test_every_dtype_that_the_library_writes_is_known():
     with pytest.raises(safetensors.SafetensorError, match="Supported dtypes") as error:
         safetensors.TensorSpec(dtype="float31", shape=[1], data_ptr=0, data_len=4)
     theirs = set(str(error.value).partition("Supported dtypes: ")[2].split(", "))
-    ours = {np.dtype(code).name for code in _DTYPES.values()} | {name for _, name in _CODED.values()}
+    ours = {np.dtype(code).name for code in DTYPES.values()} | {name for _, name in CODED.values()}
     assert theirs - ours == {"float4_e2m1fn_x2"}
     assert ours <= theirs
 
