@@ -105,10 +105,14 @@ def _differing(
 
 
 def _own(named: Mapping[str, Any], framework: str) -> dict[str, Any]:
-    """Those that are objects of the block's own framework."""
+    """Those that are objects of the block's own framework, and the optimizers of models that were compiled."""
     from dualcell.frameworks.registry import layer_reader
 
     own = _KERAS if framework in (*_KERAS, "tensorflow", "jax") else {framework}
+    inner = {
+        f"{name}.optimizer": getattr(value, "optimizer", None) for name, value in named.items() if layer_reader(value)
+    }
+    named = {**named, **{name: value for name, value in inner.items() if value is not None}}
     readers = {name: layer_reader(value) for name, value in named.items()}
     return {name: named[name] for name, reader in readers.items() if reader and reader.library(named[name]) in own}
 

@@ -92,6 +92,15 @@ def test_the_lines_of_a_layer_are_alternatives_where_those_of_the_tensors_are_no
     assert not told["y"][0].both
 
 
+def test_the_optimizer_of_a_compiled_model_is_asked_too():
+    model = keras.Sequential([L.Input((2,)), L.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.001), "mse")
+    net = nn.Linear(2, 2)
+    sides = {"model": model}, {"net": net, "adam": torch.optim.Adam(net.parameters())}
+    _, (note,) = with_settings({"w": ()}, sides, BOTH)
+    assert "model.optimizer ~ adam: epsilon=1e-07 against eps=1e-08" in note
+
+
 def test_each_layer_has_its_line():
     left, right = ({name: kind() for name in ("one", "two", "three")} for kind in (L.LeakyReLU, nn.LeakyReLU))
     told, _ = with_settings({"y": (Finding(("negative-slope",), "n", "e", "f", "f"),)}, (left, right), BOTH)
