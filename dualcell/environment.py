@@ -28,17 +28,32 @@ def check_environment(cell: Cell) -> None:
     Raises:
         FrameworkError: a block's framework is not installed.
         DeviceError: a device this machine, or the framework on it, does not have.
-        OptionError: a device that is no device, or a `--dtype` the framework cannot take.
+        OptionError: a device that is no device, a `--dtype` the framework cannot take, or an
+            `--init` that is for no block.
     """
     for block in cell.blocks:
         _check_device_word(block.options.device)
         if not is_installed(framework_of(block)) or framework_of(block) == "mxnet":
             block_adapter(framework_of(block))  # raises, with the sentence
+    _check_init(cell)
     _prevent_clashes(cell)
     for block in cell.blocks:
         if block.options.device not in ("auto", "cpu") or block.options.dtype is not None:
             with _named(block):
                 _settled(block, _early_adapter(block))
+
+
+_TAKE = {"keras": ("torch",), "torch": ("keras", "tf_keras")}  # --init -> the frameworks whose layers it is for
+
+
+def _check_init(cell: Cell) -> None:
+    """Refuse initializers of one side where no block of the other side makes layers."""
+    for init in dict.fromkeys(block.options.init for block in cell.blocks if block.options.init is not None):
+        blocks = [block for block in cell.blocks if block.options.init == init]
+        if not any(framework_of(block) in _TAKE[init] for block in blocks):
+            other = _TAKE[init][0]
+            has = " and ".join(dict.fromkeys(block.framework for block in blocks))
+            raise OptionError(f"--init {init} is for the layers of a {other} block, and has no effect on one of {has}.")
 
 
 @contextmanager
@@ -107,7 +122,13 @@ def describe(block: Block) -> dict[str, str]:
 
 
 def _asks_anything(options: Options) -> bool:
-    return options.device != "auto" or options.seed is not None or options.dtype is not None or options.eager
+    return (
+        options.device != "auto"
+        or options.seed is not None
+        or options.dtype is not None
+        or options.eager
+        or options.init is not None
+    )
 
 
 def _check_device_word(device: str) -> None:

@@ -17,7 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
-from dualcell.options import DTYPES, MAGIC, Options, build_parser, options_from
+from dualcell.options import DTYPES, INITS, MAGIC, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
 
@@ -30,6 +30,7 @@ class DualMagics(Magics):
     seed = Int(None, allow_none=True, help="reset all generators before each block").tag(config=True)
     dtype = Enum(DTYPES, None, allow_none=True, help="default float type of both sides").tag(config=True)
     eager = Bool(False, help="run compiled functions eagerly").tag(config=True)
+    init = Enum(INITS, None, allow_none=True, help="give one side's layers this side's initializers").tag(config=True)
     rtol = CFloat(None, allow_none=True, help="relative tolerance (with atol)").tag(config=True)
     atol = CFloat(None, allow_none=True, help="absolute tolerance (with rtol)").tag(config=True)
     tol = List(Unicode(), help="tolerances of some rows: ROWS:rtol=X,atol=Y").tag(config=True)

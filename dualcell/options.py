@@ -20,7 +20,8 @@ from dualcell.tolerance import Tolerances, tolerances
 MAGIC = "dual"  # `%%dual`, `%dual`
 MOST_RUNS = 1000  # of a cell, with `--noise`
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-BLOCK_OPTIONS = ("device", "seed", "dtype", "eager")
+INITS = ("keras", "torch")
+BLOCK_OPTIONS = ("device", "seed", "dtype", "eager", "init")
 COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes")
 
 
@@ -33,6 +34,8 @@ class Options:
         seed: reset every generator to this before each block; None leaves them alone.
         dtype: default float type of both sides; None leaves it alone.
         eager: run compiled functions eagerly, so that taps inside them see values.
+        init: `keras` or `torch`: layers that a block of the other one makes get its default
+            initializers; None leaves them alone.
         rtol: relative tolerance, a fraction of the reference; None: per dtype.
         atol: absolute tolerance; None: per dtype.
         tol: rules per row, `ROWS:rtol=NUMBER,atol=NUMBER`.
@@ -50,6 +53,7 @@ class Options:
     seed: int | None = None
     dtype: str | None = None
     eager: bool = False
+    init: str | None = None
     rtol: float | None = None
     atol: float | None = None
     tol: tuple[str, ...] = ()
@@ -84,6 +88,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "seed": ("an integer", _is(Integral, _NONE)),
     "dtype": (f"one of {', '.join(DTYPES)}", _is(str, _NONE)),
     "eager": _SWITCH,
+    "init": ("'keras' or 'torch'", _is(str, _NONE)),
     "rtol": ("a number", _is(Real, _NONE)),
     "atol": ("a number", _is(Real, _NONE)),
     "tol": ("a list of texts like 'h*:rtol=1e-3,atol=1e-4'", _are_texts),
@@ -131,13 +136,7 @@ def options_from(
         rtol=None if options.rtol is None else float(options.rtol),
         atol=None if options.atol is None else float(options.atol),
     )
-    if options.reference not in ("left", "right"):
-        raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
-    if options.dtype is not None and options.dtype not in DTYPES:
-        raise OptionError(
-            f"dtype is {options.dtype!r}, expected one of {', '.join(DTYPES)}."
-            f"{did_you_mean(str(options.dtype), DTYPES)}"
-        )
+    _check_words(options)
     if options.seed is not None and not 0 <= options.seed < 2**32:
         raise OptionError(f"seed is {options.seed}, expected 0 <= seed < 2**32, as NumPy takes no other.")
     if options.out is not None and (not options.out.isidentifier() or keyword.iskeyword(options.out)):
@@ -146,6 +145,19 @@ def options_from(
         raise OptionError(f"noise is {options.noise}, expected a number of runs from 0 to {MOST_RUNS}.")
     _ = options.tolerances
     return options
+
+
+def _check_words(options: Options) -> None:
+    """Refuse a word that is none of those an option can be."""
+    if options.reference not in ("left", "right"):
+        raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
+    if options.dtype is not None and options.dtype not in DTYPES:
+        raise OptionError(
+            f"dtype is {options.dtype!r}, expected one of {', '.join(DTYPES)}."
+            f"{did_you_mean(str(options.dtype), DTYPES)}"
+        )
+    if options.init is not None and options.init not in INITS:
+        raise OptionError(f"init is {options.init!r}, expected 'keras' or 'torch'.{did_you_mean(options.init, INITS)}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -174,6 +186,10 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, metavar="N", help="reset all generators before each block")
     parser.add_argument("--dtype", metavar="|".join(DTYPES), help="default float type of both sides")
     parser.add_argument("--eager", action=switch, help="run compiled functions eagerly")
+    parser.add_argument(
+        "--init", metavar="|".join(INITS),
+        help="layers that a block of the other framework makes get this one's default initializers",
+    )  # fmt: skip
     parser.add_argument("--rtol", type=float, metavar="X", help="relative tolerance (with --atol)")
     parser.add_argument("--atol", type=float, metavar="X", help="absolute tolerance (with --rtol)")
     parser.add_argument(

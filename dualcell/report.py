@@ -182,27 +182,23 @@ _FIGURES = (
 
 def settings_of(options: Options) -> dict[str, str]:
     """The settings of a run in words: always the device, the others where they were set."""
-    said = {"device": options.device}
-    if options.seed is not None:
-        said["seed"] = str(options.seed)
-    if options.dtype is not None:
-        said["dtype"] = options.dtype
-    if options.eager:
-        said["eager"] = "yes"
-    if options.reference != "left":
-        said["reference"] = options.reference
-    if options.rtol is not None:
-        said["tolerance"] = f"atol {options.atol:g} + rtol {options.rtol:g}"
-    if not options.causes:
-        said["causes"] = "not looked for"
-    if options.noise:
-        said["noise"] = f"{options.noise} runs"
-    if options.referee:
-        said["referee"] = "float64"
-    if options.tol:
-        said["tol"] = " ".join(options.tol)
-    allowed = [name for name in ("allow_dtype", "equal_nan") if getattr(options, name)]
-    return said | {name.replace("_", "-"): "yes" for name in allowed}
+    tolerance = None if options.rtol is None else f"atol {options.atol:g} + rtol {options.rtol:g}"
+    said = {
+        "device": options.device,
+        "seed": None if options.seed is None else str(options.seed),
+        "dtype": options.dtype,
+        "eager": "yes" if options.eager else None,
+        "initializers": options.init and f"those of {options.init}",
+        "reference": options.reference if options.reference != "left" else None,
+        "tolerance": tolerance,
+        "causes": None if options.causes else "not looked for",
+        "noise": f"{options.noise} runs" if options.noise else None,
+        "referee": "float64" if options.referee else None,
+        "tol": " ".join(options.tol) or None,
+        "allow-dtype": "yes" if options.allow_dtype else None,
+        "equal-nan": "yes" if options.equal_nan else None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _summary(rows: tuple[Row, ...], compared: int) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.base import ArrayFacts, uncoded
+from dualcell.frameworks.keras_initializers import torch_defaults
 from dualcell.frameworks.numpy import NumpyArrays, NumpyBlocks
 from dualcell.options import DTYPES, Options
 
@@ -97,6 +98,8 @@ class KerasBlocks:
                 stack.enter_context(_seed(options.seed))
             if options.dtype is not None:
                 stack.enter_context(_dtype(options.dtype))
+            if options.init == "torch":
+                stack.enter_context(torch_defaults(keras))
             yield
 
     def wait(self) -> None:

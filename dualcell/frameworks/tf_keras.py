@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dualcell.frameworks import tensorflow
 from dualcell.frameworks.base import ArrayFacts
+from dualcell.frameworks.keras_initializers import torch_defaults
 from dualcell.options import Options
 
 
@@ -52,6 +53,8 @@ class TfKerasBlocks:
             stack.enter_context(tensorflow.blocks.scope(options))
             if options.seed is not None:
                 stack.enter_context(_seed(options.seed))
+            if options.init == "torch":
+                stack.enter_context(torch_defaults(tf_keras))
             if options.dtype is not None:
                 backend, policy = tf_keras.backend, vars(tf_keras.src.mixed_precision.policy)["_global_policy"]
                 stack.callback(tf_keras.mixed_precision.set_global_policy, policy)  # None: it follows floatx

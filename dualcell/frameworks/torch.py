@@ -21,6 +21,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from dualcell.coded import Coded, HostArray
 from dualcell.frameworks.base import ArrayFacts, plain_array
 from dualcell.frameworks.numpy import host_seed
+from dualcell.frameworks.torch_initializers import keras_defaults
 from dualcell.narrow import table_named
 from dualcell.options import DTYPES, Options
 
@@ -187,6 +188,8 @@ class TorchBlocks:
             if options.dtype is not None:
                 stack.callback(torch.set_default_dtype, torch.get_default_dtype())
                 torch.set_default_dtype(getattr(torch, options.dtype))
+            if options.init == "keras":
+                stack.enter_context(keras_defaults())
             if options.eager:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dualcell.distributions import Sizes
 from dualcell.weights.inventory import Layer, Shape, Weight
@@ -30,12 +31,14 @@ def sizes_of(framework: str, layer: Layer, weight: Weight) -> tuple[Sizes, ...]:
     if len(shape) < 2:
         kernel = _kernel(layer)
         if kernel is not None and kernel is not weight and hidden is None:
-            found = [Sizes(*fans_of(framework, _whole(kernel)), None, "the kernel"), *found]
-        found = found or [Sizes(hidden=hidden)]
-    elif len(shape) > 2:
-        found += _by_equation(layer, shape, hidden)
+            found = [_of_kernel(sizes) for sizes in sizes_of(framework, layer, kernel)] + found
+    found = found + _by_equation(layer, shape, hidden) or [Sizes(hidden=hidden)]
     unlike = {(one.fan_in, one.fan_out): one for one in reversed(found)}
     return tuple(one for one in found if unlike[one.fan_in, one.fan_out] is one)
+
+
+def _of_kernel(sizes: Sizes) -> Sizes:
+    return replace(sizes, of=f"the kernel ({sizes.of})" if sizes.of else "the kernel")
 
 
 def gates_of(layer: Layer) -> int:
@@ -78,8 +81,11 @@ def _ways(framework: str, layer: Layer, weight: Weight, shape: Shape) -> Iterato
     if weight.part[1] > 1:
         yield weight.shape, f"one of the {weight.part[1]} parts"
     canonical = weight.canonical
-    if layer.kind.startswith("conv") and len(shape) > 2 and canonical[1] == 1 and framework != "torch":
-        yield (*canonical[2:], 1, canonical[0]), "one channel"
+    if layer.kind.startswith("conv") and len(shape) > 2 and canonical[1] == 1 and "transpose" not in layer.kind:
+        if framework != "torch":  # as PyTorch counts a depthwise kernel, and as Keras does
+            yield (*canonical[2:], 1, canonical[0]), "one channel"
+        elif (groups := int(getattr(layer.source, "groups", 1))) > 1:
+            yield (shape[0] // groups, groups, *shape[2:]), "all channels"
 
 
 def _whole(weight: Weight) -> Shape:
@@ -104,7 +110,7 @@ def _by_equation(layer: Layer, shape: Shape, hidden: int | None) -> list[Sizes]:
 
     The kernels of attention layers are known to lie as (inputs, heads, size) or (heads, size, outputs).
     """
-    if layer.kind == "attention":
+    if layer.kind == "attention" and len(shape) > 2:
         kernels = {_whole(weight): weight.canonical for weight in layer.weights if len(weight.canonical) == 2}
         if shape in kernels:
             outputs, inputs = kernels[shape]
@@ -114,6 +120,8 @@ def _by_equation(layer: Layer, shape: Shape, hidden: int | None) -> list[Sizes]:
         return []
     operands, result = equation.replace(" ", "").replace("...", "").split("->")
     left, _, kernel = operands.partition(",")
+    if len(kernel) != len(shape):  # a bias
+        shape = tuple(getattr(getattr(layer.source, "kernel", None), "shape", ()))
     if len(kernel) != len(shape):
         return []
     axes = dict(zip(kernel, shape, strict=True))

@@ -9,8 +9,8 @@ import pytest
 BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\nprobs = 3"
 OPTIONS = {
     "--allow-dtype", "--atol", "--causes", "--device", "--dtype", "--eager", "--equal-nan", "--help",
-    "--no-allow-dtype", "--no-causes", "--no-eager", "--no-equal-nan", "--no-referee", "--no-strict", "--noise",
-    "--out", "--referee", "--reference", "--rtol", "--seed", "--strict", "--tol",
+    "--init", "--no-allow-dtype", "--no-causes", "--no-eager", "--no-equal-nan", "--no-referee", "--no-strict",
+    "--noise", "--out", "--referee", "--reference", "--rtol", "--seed", "--strict", "--tol",
 }  # fmt: skip
 # the text up to the cursor, what follows it, and all that Tab offers
 OFFERED = {
@@ -21,7 +21,7 @@ OFFERED = {
     "options of a block": (
         "%%dual\n# --- torch --",
         "",
-        {"--device", "--dtype", "--eager", "--help", "--no-eager", "--seed"},
+        {"--device", "--init", "--dtype", "--eager", "--help", "--no-eager", "--seed"},
     ),
     "device": ("%%dual --device c", "", {"cpu", "cuda"}),
     "all devices": ("%%dual --device ", "", {"auto", "cpu", "cuda", "gpu", "mps"}),

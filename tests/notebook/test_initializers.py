@@ -36,3 +36,27 @@ def test_a_line_that_cannot_be_followed_is_a_usage_error(shell):
 
 def test_it_is_offered(shell):
     assert "init" in shell.matches("%dual in")
+
+
+def test_a_cell_gives_one_sides_layers_the_other_sides_initializers(shell):
+    """As long as it lasts, and again when it is run again for its noise."""
+    shell.succeed("import keras, torch")
+    cell = (
+        "%%dual y --init {init} --noise 1 --seed 0\n"
+        "x = np.ones((4, 100), 'float32')\n"
+        "# --- keras ---\n"
+        "dense = keras.layers.Dense(64)\n"
+        "y = dense(x)\n"
+        "# --- torch ---\n"
+        "linear = torch.nn.Linear(100, 64)\n"
+        "y = linear(torch.as_tensor(x))"
+    )
+    for init, name in (("keras", "glorot_uniform = xavier_uniform"), ("torch", "kaiming_uniform(a=√5)")):
+        reply = shell.succeed(cell.format(init=init))
+        assert f"initializers those of {init}" in reply.shown[0]
+        shell.succeed("r = %dual init dense ~ linear")
+        assert shell.value("{row.alike for row in r.rows}") == {True}
+        assert shell.value("r['kernel'].drawn.names") == (name,)
+    shell.succeed("linear = torch.nn.Linear(100, 64)\ndense = keras.layers.Dense(64)\ndense.build((None, 100))")
+    shell.succeed("r = %dual init dense ~ linear")
+    assert shell.value("{row.alike for row in r.rows}") == {False}

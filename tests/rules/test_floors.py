@@ -109,6 +109,8 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/keras_training_settings.py": (4, set()),
     "frameworks/torch_settings.py": (5, {"torch"}),
     "frameworks/keras_settings.py": (5, set()),
+    "frameworks/torch_initializers.py": (4, {"torch"}),
+    "frameworks/keras_initializers.py": (4, set()),
     "frameworks/torch.py": (5, {"numpy", "torch"}),
     "frameworks/torch_pass.py": (5, {"numpy", "torch"}),
     "frameworks/torch_state.py": (6, {"torch"}),
