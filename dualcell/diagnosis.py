@@ -15,6 +15,7 @@ import numpy as np
 
 from dualcell.catalogue import CAUSES
 from dualcell.cause import Array, Finding, PlaceCause, Step
+from dualcell.causes.values import few_numbers
 from dualcell.coded import HostArray, codes_of, decoded
 from dualcell.rows_first import rows_first, seen_from_the_right
 from dualcell.search import (
@@ -62,7 +63,7 @@ def diagnose(
         The simplest explanations, all that fit equally well; empty if none does.
     """
     if left.size < LEAST or right.size < LEAST:
-        return ()
+        return _of_few(left, right, dtypes, names)
     codes = codes_of(left), codes_of(right)
     places: tuple[str, ...] = ("not finite", "near", "last") if shape in (None, left.shape) else ("near",)
     elements = math.prod(shape or left.shape)
@@ -121,6 +122,20 @@ def _before(left: Array, right: Array) -> tuple[float, str]:
         return math.nan, "shapes differ"
     gap = largest_gap(left, right)
     return gap, f"max abs {gap:.3g}" if np.isfinite(gap) else "NaN or infinity"
+
+
+def _of_few(left: HostArray, right: HostArray, dtypes: tuple[str, str], names: tuple[str, str]) -> tuple[Finding, ...]:
+    """Why a few numbers differ, a loss above all."""
+    if not left.size or {*dtypes} - {"float32", "float64"}:
+        return ()
+    one, other = (np.atleast_1d(np.asarray(side, np.float64)) for side in (left, right))
+    if left.shape != right.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return ()
+    step = few_numbers(one, other)
+    if step is None:
+        return ()
+    after = float(np.abs(step.apply(one) - other).max())
+    return (_finding(Explanation((step,)), _before(one, other), after, names, []),)
 
 
 def _beyond_float64(array: Array) -> bool:

@@ -28,7 +28,7 @@ _DIALECTS = {
     "torch": _Dialect(
         {"transpose": "{}.permute"},
         {**_NN, "hard_sigmoid": "torch.nn.functional.hardsigmoid", "log_sigmoid": "torch.nn.functional.logsigmoid",
-         "concatenate": "torch.cat", "split": "torch.tensor_split", "arctanh": "torch.atanh"},
+         "concatenate": "torch.cat", "array": "torch.tensor", "split": "torch.tensor_split", "arctanh": "torch.atanh"},
         "torch",
     ),
     "keras": _Dialect({"transpose": "keras.ops.transpose", "reshape": "keras.ops.reshape",
@@ -37,7 +37,7 @@ _DIALECTS = {
                             "swapaxes": "tf.experimental.numpy.swapaxes"},
                            {**_TF, "log": "tf.math.log", "log1p": "tf.math.log1p", "expm1": "tf.math.expm1",
                             "softplus": "tf.math.softplus", "arctanh": "tf.math.atanh", "concatenate": "tf.concat",
-                            "flip": "tf.reverse", "log_sigmoid": "tf.math.log_sigmoid",
+                            "flip": "tf.reverse", "array": "tf.constant", "log_sigmoid": "tf.math.log_sigmoid",
                             "diagonal": "tf.linalg.diag_part"}, "tf"),
     "jax": _Dialect({}, {**{name: f"jax.nn.{name}" for name in ("softmax", "log_softmax", "relu", "gelu", "silu",
                          "elu", "leaky_relu", "sigmoid", "softplus", "hard_sigmoid", "log_sigmoid",

@@ -94,14 +94,28 @@ def _per_channel(name: str, fit: _Fit, numbers: int, words: str) -> Callable[[Ar
 
 def _channel_step(name: str, words: str, factor: Array, offset: Array, numbers: int) -> Step:
     scaled, shifted = name != "channel-offset", name != "channel-scale"
-    left_fix = "{left}" + " * factor" * scaled + " + offset" * shifted
-    right_fix = "({right} - offset) / factor" if scaled and shifted else "{right}" + (
-        " / factor" if scaled else " - offset")  # fmt: skip
+    by, plus = _literal(factor, "factor"), _literal(offset, "offset")
+    left_fix = "{left}" + f" * {by}" * scaled + f" + {plus}" * shifted
+    right_fix = f"({{right}} - {plus}) / {by}" if scaled and shifted else "{right}" + (
+        f" / {by}" if scaled else f" - {plus}")  # fmt: skip
+    if factor.size > _MOST_WRITTEN:
+        left_fix, right_fix = (f"{fix}, with those of each index" for fix in (left_fix, right_fix))
     said = [f"{kind} {_listed(numbers)}" for kind, numbers, there in
             (("factor", factor, scaled), ("offset", offset, shifted)) if there]  # fmt: skip
     hints = [text for text in (*said, _only(factor, offset), _epsilon_range(factor) if scaled else "") if text]
     return Step(name, words, lambda values: values * factor + offset, left_fix, right_fix, "; ".join(hints),
                 numbers * factor.size)  # fmt: skip
+
+
+def _literal(numbers: Array, name: str) -> str:
+    """Few numbers as they are written in a line; many by a name."""
+    if numbers.size > _MOST_WRITTEN:
+        return name
+    rounded = np.vectorize(lambda number: float(f"{number:.9g}"))(numbers)
+    return f"np.array({rounded.tolist()})"
+
+
+_MOST_WRITTEN = 8
 
 
 def _listed(numbers: Array) -> str:
@@ -122,7 +136,7 @@ def _only(factor: Array, offset: Array) -> str:
 def _epsilon_range(factor: Array) -> str:
     """The variances that would make such factors of the default epsilons."""
     low, high = float(factor.min()), float(factor.max())
-    if not (1 < low <= high < 10 or 0.1 < low <= high < 1) or factor.size < 3:
+    if not (1 < low <= high < 3 or 1 / 3 < low <= high < 1) or factor.size < 3:
         return ""
     keras, torch = ("left", "right") if low > 1 else ("right", "left")
     squares = np.square([low, high] if low > 1 else [1 / high, 1 / low])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,34 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
     number, hint = _constant(factor, facts) if isinstance(factor, float) else (f"({factor:.7g})", _turn(factor))
     words = f"times {number}"
     return Step("scale", words, lambda array: array * factor, f"{{left}} * {number}", f"{{right}} / {number}", hint, 1)
+
+
+def few_numbers(left: Array, right: Array) -> Step | None:
+    """A loss, or a few: what one side sums over some elements and the other averages, if the numbers say it exactly.
+
+    So few numbers bear out little: a whole multiple that hardly any others are near, or the sign.
+
+    Args:
+        left: up to seven finite numbers of float32 or better.
+        right: as many.
+    """
+    if left.shape != right.shape or not (left.all() and right.all()):
+        return None
+    ratio = (right / left).reshape(-1)
+    if (np.abs(ratio + 1) < _WHOLE).all():
+        return Step(SIGN.name, "times -1", np.negative, "-{left}", "-{right}")
+    for turned, text in ((ratio, "{}"), (1 / ratio, "(1 / {})")):
+        count = round(float(turned[0]))
+        if 2 <= count <= _MOST_SUMMED and (np.abs(turned / count - 1) < _WHOLE).all():
+            factor, number = (count if text == "{}" else 1 / count), text.format(count)
+            hint = (f"a sum over {count} elements against their mean would be this; so few numbers cannot tell, more "
+                    f"samples would")  # fmt: skip
+            return Step(SCALE.name, f"times {number}", partial(np.multiply, factor), f"{{left}} * {number}",
+                        f"{{right}} / {number}", hint, 1)  # fmt: skip
+    return None
+
+
+_WHOLE, _MOST_SUMMED = 2e-6, 500  # so one ratio in 500 is a whole number by chance, at most
 
 
 def _plain(number: complex, closeness: float) -> complex:

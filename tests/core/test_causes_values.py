@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualcell.causes.values import FUNCTIONS
+from dualcell.causes.values import FUNCTIONS, few_numbers
 from dualcell.diagnosis import diagnose
 
 RANDOM = np.random.default_rng(0)
@@ -120,3 +120,38 @@ def test_a_fit_that_leaves_much_is_no_cause():
     left = LEFT
     right = left * 1.0001 + RANDOM.standard_normal(left.shape) * 1e-5
     assert "scale" not in [name for found in diagnose(left, right) for name in found.causes]
+
+
+# --- a loss, or a few ---
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (7,)])
+@pytest.mark.parametrize(("factor", "words"), [(40, "times 40"), (1 / 40, "times (1 / 40)"), (-1, "times -1")])
+def test_a_sum_against_a_mean_is_seen_in_one_number(shape, factor, words):
+    left = (RANDOM.random(shape) + 0.5).astype("float32")
+    found = one(left, np.asarray(left * factor, np.float32))
+    assert found.sentence.endswith(words)
+    assert found.causes == (("sign",) if factor == -1 else ("scale",))
+    assert ("cannot tell" in found.hint) == (factor != -1)
+    assert eval(found.left_fix, {"left": left}) == pytest.approx(left * factor)
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.0001, 39.99, 501, 0.3, -2, -1.001, 1])
+def test_one_number_that_is_no_multiple_has_no_cause(factor):
+    left = np.float32([RANDOM.random() + 0.5])
+    assert diagnose(left, np.float32(left * np.float64(factor))) == ()
+
+
+def test_a_few_numbers_must_agree_on_the_multiple():
+    left = np.float32([1, 2, 3])
+    assert diagnose(left, left * np.float32([4, 4, 5])) == ()
+    assert diagnose(left, np.float32([4, 8, np.nan])) == ()
+    assert diagnose(left * 0, left * 4) == ()
+    assert diagnose(left, np.float32([[4, 8, 12]])) == ()
+    assert diagnose(left, left * 4, dtypes=("float16", "float32")) == ()
+
+
+def test_few_losses_are_seldom_multiples_by_chance():
+    ratios = np.float32(RANDOM.random(20_000) * 500)
+    named = sum(few_numbers(np.float32([1]), ratio[None]) is not None for ratio in ratios)
+    assert 0 < named < 20_000 / 250
