@@ -9,7 +9,7 @@ No verb writes to, moves or detaches what it was given.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from dualcell.coded import Coded, HostArray, coded
 from dualcell.options import Options
 from dualcell.settings import Settings
 from dualcell.weights.inventory import Inventory
+from dualcell.weights.slots import Slots
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,14 @@ class ModelAdapter(Protocol):
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         """Id of each of the inventory's arrays -> its names in the files this library writes, the usual one first."""
+        ...
+
+    def slots(self, optimizer: Any, arrays: Mapping[str, Any]) -> Slots:
+        """What an optimizer keeps for the weights among the inventory's arrays; no values are read.
+
+        Raises:
+            PlanError: it is not one of this library, of a kind unknown here, of another model, or keeps nothing yet.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,8 +11,10 @@ from keras.src.saving import saving_lib  # how its files are laid out has no pub
 from dualcell.coded import HostArray
 from dualcell.frameworks.keras_files import file_names
 from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.frameworks.keras_slots import slots_of
 from dualcell.frameworks.keras_trace import Symbolic
 from dualcell.weights.inventory import Inventory
+from dualcell.weights.slots import Slots
 
 
 class KerasModels:
@@ -29,9 +32,17 @@ class KerasModels:
     def file_names(self, model: Any) -> dict[int, list[str]]:
         return file_names(model, saving_lib)
 
+    def slots(self, optimizer: Any, arrays: Mapping[str, Any]) -> Slots:
+        return slots_of(optimizer, arrays, keras.optimizers.Optimizer, _place)
+
 
 def _own(layer: Any) -> list[Any]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]  # noqa: SLF001 - of the layer alone
+
+
+def _place(optimizer: Any, variable: Any) -> int | None:
+    trained: list[Any] = optimizer._trainable_variables  # noqa: SLF001 - no public name; its lists run along this one
+    return next((index for index, each in enumerate(trained) if each is variable), None)
 
 
 def _fresh(node: Any) -> Any:

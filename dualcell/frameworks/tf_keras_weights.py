@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tf_keras
@@ -10,7 +11,9 @@ from tf_keras.src.saving import saving_lib  # how its files are laid out has no 
 from dualcell.coded import HostArray
 from dualcell.frameworks.keras_files import file_names
 from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.frameworks.keras_slots import slots_of
 from dualcell.weights.inventory import Inventory
+from dualcell.weights.slots import Slots
 
 
 class TfKerasModels:
@@ -28,9 +31,17 @@ class TfKerasModels:
     def file_names(self, model: Any) -> dict[int, list[str]]:
         return file_names(model, saving_lib)
 
+    def slots(self, optimizer: Any, arrays: Mapping[str, Any]) -> Slots:
+        return slots_of(optimizer, arrays, tf_keras.optimizers.Optimizer, _place)
+
 
 def _own(layer: Any) -> list[Any]:
     return [*layer._trainable_weights, *layer._non_trainable_weights]  # noqa: SLF001 - of the layer alone
+
+
+def _place(optimizer: Any, variable: Any) -> int | None:
+    places: dict[Any, int] = optimizer._index_dict  # noqa: SLF001 - no public name; its lists run along this one
+    return places.get(optimizer._var_key(variable))  # noqa: SLF001
 
 
 models = TfKerasModels()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,10 +12,12 @@ from torch import nn
 
 from dualcell.coded import Coded, HostArray, codes_of
 from dualcell.errors import PlanError
+from dualcell.frameworks.torch_slots import slots_of
 from dualcell.frameworks.torch_trace import trace
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of
+from dualcell.weights.slots import Slots
 from dualcell.weights.steps import flow_of
 
 _RECURRENT = {"RNN_TANH": "rnn", "RNN_RELU": "rnn", "LSTM": "lstm", "GRU": "gru"}
@@ -49,6 +51,9 @@ class TorchModels:
         for name, array in getattr(model, "_orig_mod", model).state_dict(keep_vars=True).items():
             names[id(array)].append(name)
         return dict(names)
+
+    def slots(self, optimizer: Any, arrays: Mapping[str, Any]) -> Slots:
+        return slots_of(optimizer, arrays)
 
 
 def _check(path: str, array: Any) -> None:

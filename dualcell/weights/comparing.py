@@ -20,13 +20,14 @@ from dualcell.weights.inventory import Inventory
 from dualcell.weights.notation import arrays_of
 from dualcell.weights.plan import WeightPlan, inventory_of, plan_weights, read
 from dualcell.weights.rows import Row
+from dualcell.weights.slot_pairs import both_slots, slot_pairs
 
 Given = Mapping[str, Any] | Sequence[Any] | None
 
 
 def compare_weights(
     left: Any, right: Any, plan: WeightPlan | None = None, *, gradients: tuple[Given, Given] | None = None,
-    overrides: Mapping[str, str | None] | None = None, **options: Any,
+    slots: tuple[Any, Any] | None = None, overrides: Mapping[str, str | None] | None = None, **options: Any,
 ) -> DualResult:  # fmt: skip
     """Compare the weights of two models, each after the axis move that a copy would make.
 
@@ -38,6 +39,11 @@ def compare_weights(
         gradients: compare these in place of the weights: for each side a list in the order
             of `trainable_variables` or `parameters()`, a dict by path, or None to take what
             PyTorch keeps in `.grad`.
+        slots: compare in place of the weights what these two optimizers keep for each: the moments of Adam, a
+            momentum, the number of steps. A row is `dense/kernel velocity ~ 0.weight exp_avg_sq`. Where Keras
+            keeps a momentum with the learning rate in it and PyTorch one without, that of Keras is divided by the
+            rate of its next step, and the row says so: `dense/kernel momentum / -0.01 ~ 0.weight momentum_buffer`.
+            Steps are compared where both count them, which SGD of PyTorch does not.
         overrides: see `plan_weights`; for the plan that is made now.
         **options: see `compare`.
 
@@ -46,7 +52,8 @@ def compare_weights(
         `missing`, so a plan that is not complete does not pass.
 
     Raises:
-        PlanError: see `plan_weights`; or the plan is for other models, or there is a weight without a gradient.
+        PlanError: see `plan_weights`; or the plan is for other models, the gradients fit no weights, or the
+            optimizers keep nothing yet, are of other models, or of two kinds.
         OptionError: an option is unknown or has a bad value.
 
     Examples:
@@ -60,9 +67,14 @@ def compare_weights(
     if plan is None:
         plan = plan_weights(left, right, overrides)
     sides = [_arrays(model, planned) for model, planned in ((left, plan.source), (right, plan.target))]
-    if gradients is not None:
-        sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
-    pairs = list(_pairs(plan, sides, whole=gradients is None))
+    if slots is not None:
+        if gradients is not None:
+            raise PlanError("compare_weights compares gradients= or slots=, one at a time; call it twice.")
+        pairs = list(slot_pairs(plan, both_slots((left, right), sides, slots)))
+    else:
+        if gradients is not None:
+            sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
+        pairs = list(_pairs(plan, sides, whole=gradients is None))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
     labels = plan.source.framework, plan.target.framework
