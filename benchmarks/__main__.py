@@ -20,6 +20,7 @@ from benchmarks import (
     compare_speed,
     diagnosis,
     first_call,
+    initializers,
     machine,
     many_small,
     noise,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "diagnosis": diagnosis.run,
     "noise": noise.run,
     "weights": weights.run,
+    "initializers": initializers.run,
 }
 
 

@@ -411,7 +411,7 @@ def test_the_models_of_a_namespace():
     assert [row.name for row in result.rows][:1] == ["0.weight"]
     result = initializers_named("", {"model": left, "net": right})
     assert result.rows[0].name == "hidden/kernel ~ 0.weight"
-    for line in ("model net", "model ~ net", '"model ~ net"'):
+    for line in ("model net", "model ~ net", '"model ~ net"', "model -> net"):
         assert initializers_named(line, {"model": left, "net": right}).rows[0].name == "hidden/kernel ~ 0.weight"
     assert initializers_named("net[0]", {"net": right}).rows[0].name == "weight"
 
