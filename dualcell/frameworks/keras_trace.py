@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace
+from dualcell.weights.steps import Stages, Step, Trace, detail_of
 
 _ONE_AFTER_THE_OTHER = {"RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "TimeDistributed"}
 
@@ -149,7 +149,10 @@ class _Walker:
         shapes = (_shape(inputs[0]) if inputs else (), _shape(tensor))
         stages = self.stages(layer)
         if stages is not None:
-            return self.add(Step(type(layer).__name__, tuple(values), self.number(), stages, shapes, source=layer))
+            name = type(layer).__name__
+            given = () if stages else _given(node)
+            step = Step(name, tuple(values), self.number(), stages, shapes, detail=detail_of(name, given), source=layer)
+            return self.add(step)
         inner = layer if _graph(layer) is not None else getattr(layer, "layer", None)
         graph = _graph(inner) if inner is not None else None
         if graph is not None:
@@ -215,6 +218,11 @@ def _inputs(node: Any) -> list[Any]:
     if getattr(node, "is_input", False):
         return []
     return list(node.input_tensors if hasattr(node, "operation") else node.keras_inputs)
+
+
+def _given(node: Any) -> Sequence[Any]:
+    """The positional arguments of a call in Keras 3; Keras 2 keeps those of its operations elsewhere."""
+    return getattr(getattr(node, "arguments", None), "args", None) or getattr(node, "call_args", None) or ()
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch.fx
 
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace
+from dualcell.weights.steps import Stages, Step, Trace, detail_of
 
 _SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
 
@@ -105,7 +105,7 @@ def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
     if name == "getattr":
         name = str(node.args[1])
-    return Step(name, inputs, output, blind=name in _SHAPES)
+    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail_of(name, node.args))
 
 
 def _attribute(model: Any, path: str) -> Any:

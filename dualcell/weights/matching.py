@@ -13,7 +13,7 @@ from typing import Any
 
 from dualcell.errors import PlanError
 from dualcell.weights.inventory import Flow, Inventory, Layer
-from dualcell.weights.names import Couple, by_name, contradiction
+from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
 from dualcell.weights.refinement import Refinement
 
@@ -161,7 +161,7 @@ class _Matcher:
         named = by_name(layers[0], layers[1])
         if named is not None:
             return [(self._index(0, one), self._index(1, other), "name") for one, other in named]
-        used = [{index: flows[side].uses[index] for index in alike[side]} for side in (0, 1)]
+        used = [_apart({index: flows[side].uses[index] for index in alike[side]}) for side in (0, 1)]
         if all(len({*each.values()}) > 1 for each in used):
             return self._by_use(layers, used)
         reached = [sorted(alike[side], key=_place(flows[side])) for side in (0, 1)]
@@ -176,10 +176,10 @@ class _Matcher:
         return [(one, other, "order") for one, other in orders[0]]
 
     def _by_use(self, layers: list[list[Layer]], used: list[dict[int, frozenset[str]]]) -> list[tuple[int, int, str]]:
-        """Layers wired alike, told apart by what is done with their results."""
+        """Layers wired alike, told apart by what is done with their inputs and results, or by their stride."""
         by_use = [{use: [i for i, each in side.items() if each == use] for use in side.values()} for side in used]
         if by_use[0].keys() != by_use[1].keys():
-            reason = "what is done with their results differs between the two models"
+            reason = _done_otherwise(used)
             raise PlanError(_undecided(layers[0], layers[1], reason))
         pairs = [(by_use[0][use], by_use[1][use]) for use in by_use[0]]
         single = [(left[0], right[0], "flow") for left, right in pairs if len(left) == len(right) == 1]
@@ -207,7 +207,7 @@ class _Matcher:
             clash = contradiction(group, numbers=False)
             if clash is not None:
                 layers = [[couple[side] for couple in clash] for side in (0, 1)]
-                raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash, "wiring")))
+                raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash, "wiring"), wired=clash))
 
     def by_signature(self) -> None:
         """Layers that have no second of their kind and shape on either side."""
@@ -249,9 +249,21 @@ def _pairs(found: Iterable[tuple[int, tuple[int, str]]]) -> list[tuple[int, int]
     return [(source, target) for target, (source, _) in found]
 
 
+def _apart(used: dict[int, frozenset[str]]) -> dict[int, frozenset[str]]:
+    """What is done with some of the layers only: what is done with all of them tells none apart."""
+    shared = frozenset.intersection(*used.values())
+    return {index: words - shared for index, words in used.items()}
+
+
 def _place(flow: Flow) -> Callable[[int], int]:
     places = {index: place for place, index in enumerate(flow.order)}
     return lambda index: places.get(index, len(places))
+
+
+def _done_otherwise(used: list[dict[int, frozenset[str]]]) -> str:
+    words = [sorted(frozenset.union(*side.values())) for side in used]
+    said = [", ".join(each) or "nothing" for each in words]
+    return f"what is done with their results differs between the two models: {said[0]} against {said[1]}"
 
 
 def _two_ways(clash: tuple[Couple, Couple], evidence: str = "order") -> str:
@@ -259,17 +271,25 @@ def _two_ways(clash: tuple[Couple, Couple], evidence: str = "order") -> str:
     return f"the {evidence} says {a.path!r} goes to {b.path!r} and {c.path!r} to {d.path!r}, their names say otherwise"
 
 
-def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str) -> str:
-    """What cannot be told apart, why, and what to write."""
+def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str, *, wired: Sequence[Couple] = ()) -> str:
+    """What cannot be told apart, why, and what to write; what is wired alike gives the same outputs."""
     first = left[0]
     shape = "x".join(map(str, first.weights[0].canonical))
     sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
     return (
         f"these {first.kind} layers of shape {shape} fit each other in several ways, and {reason}:\n"
         f"  source: {sources}\n  target: {targets}\n"
-        f"Say which belong together, as in overrides={{{left[0].path!r}: {right[0].path!r}}} "
-        f"(None instead of a path leaves a layer out)."
+        f"Say which belong together, {_proposed(left, right, wired)} (None instead of a path leaves a layer out)."
     )
+
+
+def _proposed(left: Sequence[Layer], right: Sequence[Layer], wired: Sequence[Couple]) -> str:
+    """The override to write: as wired, else by names that begin alike, else one that does not claim to be right."""
+    couples = wired or likely(left, right)
+    if not couples:
+        return f"as in overrides={{{left[0].path!r}: {right[0].path!r}}} if these two do"
+    pairs = ", ".join(f"{one.path!r}: {other.path!r}" for one, other in couples[:_MOST])
+    return f"as in overrides={{{pairs}}}, which is what the {'wiring says' if wired else 'names suggest'}"
 
 
 def _described(layer: Layer) -> str:

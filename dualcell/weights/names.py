@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Callable, Sequence
+from itertools import combinations, takewhile
 
 from dualcell.weights.inventory import Layer
 
@@ -16,7 +16,8 @@ def contradiction(couples: Sequence[Couple], *, numbers: bool) -> tuple[Couple, 
 
     Args:
         couples: layers that could all be paired with each other.
-        numbers: also count the numbers in names: `fc1`, `fc2` against `dense_1`, `dense`.
+        numbers: also count words cut short, `enc` for `encoder`, and the numbers in names:
+            `fc1`, `fc2` against `dense_1`, `dense`. Enough to deny an order, not to deny the wiring.
 
     Examples:
         >>> def layer(path): return Layer(path, "dense", ())
@@ -24,8 +25,9 @@ def contradiction(couples: Sequence[Couple], *, numbers: bool) -> tuple[Couple, 
         >>> contradiction(crossed, numbers=False) is None
         False
     """
+    same = _cut_short if numbers else _equal
     for first, second in combinations(couples, 2):
-        if _crossed(first, second) or (numbers and _numbered_otherwise(first, second)):
+        if _crossed(first, second, same) or (numbers and _numbered_otherwise(first, second)):
             return first, second
     return None
 
@@ -61,12 +63,49 @@ def _automatic(native: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
-def _crossed(first: Couple, second: Couple) -> bool:
+def _crossed(first: Couple, second: Couple, same: Callable[[str, str], bool]) -> bool:
     """Whether a name of one couple is also in the other, and not where it would have to be."""
     (a, b), (c, d) = ((said(left), said(right)) for left, right in (first, second))
     if a == c or b == d:  # named by where they are, not by what they are
         return False
-    return (a == d != "" and a != b) or (c == b != "" and c != d)
+    return (same(a, d) and not same(a, b)) or (same(c, b) and not same(c, d))
+
+
+def _equal(one: str, other: str) -> bool:
+    return one == other != ""
+
+
+_SHORTEST = 3  # letters of a word cut short: `enc` for `encoder`
+
+
+def _cut_short(one: str, other: str) -> bool:
+    """Whether two names are one word, in full or not: `enc` and `encoder`, but not `conv` and `conv3`."""
+    short, long = sorted((one, other), key=len)
+    return _equal(short, long) or (len(short) >= _SHORTEST and f"{short}{long}".isalpha() and long.startswith(short))
+
+
+def likely(left: Sequence[Layer], right: Sequence[Layer]) -> list[Couple]:
+    """Layers whose names begin alike, each more than with any other: what a person would try first.
+
+    Examples:
+        >>> def layers(*paths): return [Layer(path, "dense", ()) for path in paths]
+        >>> couples = likely(layers("mha/query", "mha/key"), layers("attn.k_proj", "attn.q_proj"))
+        >>> [(one.path, other.path) for one, other in couples]
+        [('mha/query', 'attn.q_proj'), ('mha/key', 'attn.k_proj')]
+        >>> likely(layers("left", "right"), layers("a", "b"))
+        []
+    """
+    here, there = ([said(layer) for layer in side] for side in (left, right))
+    best = {one: _closest(name, there) for one, name in enumerate(here)}
+    back = {other: _closest(name, here) for other, name in enumerate(there)}
+    return [(left[one], right[other]) for one, other in best.items() if other is not None and back[other] == one]
+
+
+def _closest(name: str, others: Sequence[str]) -> int | None:
+    """The one of the others that has the longest beginning in common with a name."""
+    lengths = [_shared(name, other) for other in others]
+    longest = max(lengths, default=0)
+    return lengths.index(longest) if longest and lengths.count(longest) == 1 else None
 
 
 def _numbered_otherwise(first: Couple, second: Couple) -> bool:
@@ -85,3 +124,8 @@ def _numbers(path: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
     steps = re.split(r"[./]", path)
     stem = "/".join(re.sub(r"_?\d+", "", step) for step in steps)
     return stem, tuple(tuple(map(int, re.findall(r"\d+", step))) or (0,) for step in steps)
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters two names begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

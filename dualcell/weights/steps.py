@@ -23,6 +23,7 @@ class Step:
         stages: the inventory's layers it calls, one stage after the other, those of one stage side by side.
         shapes: of its first input and of its output, with the batch axis; `()` where unknown.
         blind: what it gives tells nothing about its inputs but their shape.
+        detail: the part of its input that it takes, or the number it joins with it; may be empty.
         source: the framework's object.
     """
 
@@ -32,6 +33,7 @@ class Step:
     stages: Stages = ()
     shapes: tuple[Shape, Shape] = ((), ())
     blind: bool = False
+    detail: str = ""
     source: Any = field(default=None, compare=False, repr=False)
 
 
@@ -46,6 +48,43 @@ class Trace:
 
     steps: tuple[Step, ...]
     results: tuple[int, ...]
+
+
+def detail_of(name: str, arguments: Sequence[Any]) -> str:
+    """What tells two calls of the same operation apart: the slice it takes, the number it joins.
+
+    Args:
+        name: the operation, in either framework's spelling.
+        arguments: what it was called with; those that are values of the model do not count.
+
+    Examples:
+        >>> detail_of("getitem", [object(), (slice(None), slice(None, 4))]), detail_of("Multiply", [object(), 0.5])
+        ('[:, :4]', '0.5')
+        >>> detail_of("getitem", [object(), 0])  # one of several results, that only one framework hands out so
+        ''
+    """
+    plain = name.lower().replace("_", "")
+    if plain == "getitem" and len(arguments) > 1:
+        index = arguments[1] if isinstance(arguments[1], tuple) else (arguments[1],)
+        return _slices(index) if any(isinstance(each, slice) and each != slice(None) for each in index) else ""
+    if plain in _MERGES:
+        neutral = _NEUTRAL.get(_MERGES[plain])  # `sum(...)` starts with 0
+        return " ".join(repr(float(x)) for x in arguments if isinstance(x, (int, float)) and x != neutral)
+    return ""
+
+
+_NEUTRAL = {"add": 0, "sub": 0, "mul": 1, "div": 1}
+
+
+def _slices(index: Sequence[Any]) -> str:
+    return "[" + ", ".join(_slice(each) for each in index) + "]"
+
+
+def _slice(each: Any) -> str:
+    if not isinstance(each, slice):
+        return "..." if each is Ellipsis else str(each)
+    start, stop = ("" if edge is None or edge == 0 else str(edge) for edge in (each.start, each.stop))
+    return f"{start}:{stop}" + (f":{each.step}" if each.step not in (None, 1) else "")
 
 
 TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "einsum", "rearrange", "t", "mT")
@@ -76,7 +115,27 @@ def _uses(step: Step) -> set[str]:
     plain = [name.lower().replace("_", "").replace("swish", "silu").replace("hardsilu", "hardswish") for name in names]
     merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
     pool = next((word for word in ("maxpool", "avgpool") if word in plain[0].replace("average", "avg")), "")
-    return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))}
+    return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))} | (
+        {f"{_MERGES.get(plain[0], '')} {step.detail}".strip()} if step.detail else set()
+    )
+
+
+def _stride(layer: Layer) -> set[str]:
+    """The stride and dilation of a convolution that has any: they tell layers of one shape apart.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> _stride(Layer("conv", "conv2d", (), source=SimpleNamespace(stride=(1, 1), dilation_rate=(2, 2))))
+        {'dilation 2'}
+    """
+    if not layer.kind.startswith(("conv", "depthwise")):
+        return set()
+    found: set[str] = set()
+    for word, spellings in (("stride", ("strides", "stride")), ("dilation", ("dilation_rate", "dilation"))):
+        value = next((getattr(layer.source, name) for name in spellings if hasattr(layer.source, name)), 1)
+        sizes = dict.fromkeys(value if isinstance(value, (tuple, list)) else (value,))
+        found |= {f"{word} {'x'.join(map(str, sizes))}"} if [*sizes] != [1] else set()
+    return found
 
 
 _ORDERED = {"sub", "div", "pow"}  # joins in which the first value is not as the second
@@ -103,7 +162,7 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
             for index in real:
                 before[index] += arriving
                 turned |= {index} if twisted else set()
-                uses[index] |= {f"{name} before" for name in done}
+                uses[index] |= {f"{name} before" for name in done} | _stride(layers[index])
             arriving = real if real else (*arriving, *bare)
             twisted = twisted and not real
             done = set() if real else done

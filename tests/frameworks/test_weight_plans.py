@@ -79,7 +79,7 @@ def test_names_that_both_sides_share_and_that_deny_the_wiring_are_refused():
     model = keras_chain(*(layers.Dense(4, name=name) for name in ("first", "second")))
     with pytest.raises(PlanError, match=r"the wiring says 'first' goes to 'second'.*names say otherwise") as error:
         dualcell.plan_weights(model, Named(["first", "second"], ["second", "first"]))
-    assert "overrides={'first': 'second'}" in str(error.value)
+    assert "overrides={'first': 'second', 'second': 'first'}, which is what the wiring says" in str(error.value)
 
 
 def test_an_override_decides_against_the_names():
@@ -137,6 +137,67 @@ def test_twins_go_by_name_if_their_names_are_the_same():
     plan = dualcell.plan_weights(towers("left", "right"), Towers(["right", "left"], ["left", "right"]))
     assert found(plan)["left.weight"] == "left/kernel"
     assert {row.by for row in plan.rows} == {"name"}
+
+
+class Branches(nn.Module):
+    """Layers of one shape side by side, defined in one order and joined in another."""
+
+    def __init__(self, made, join):
+        super().__init__()
+        for name, layer in made.items():
+            setattr(self, name, layer)
+        self.join = join
+
+    def forward(self, x):
+        return self.join(self, x)
+
+
+def linears(*names, size=4):
+    return {name: nn.Linear(size, size) for name in names}
+
+
+def test_the_override_to_write_is_what_the_names_suggest():
+    x = keras.Input((4,))
+    a, b = (layers.Dense(4, name=name)(x) for name in ("query", "key"))
+    model = keras.Model(x, layers.Multiply()([a, b]))
+    module = Branches(linears("k_proj", "q_proj"), lambda self, x: self.q_proj(x) * self.k_proj(x))
+    with pytest.raises(PlanError, match="order of definition says otherwise") as error:
+        dualcell.plan_weights(model, module)
+    written = "{'query': 'q_proj', 'key': 'k_proj'}"
+    assert f"overrides={written}, which is what the names suggest" in str(error.value)
+    plan = dualcell.plan_weights(model, module, {"query": "q_proj", "key": "k_proj"})
+    assert found(plan)["q_proj.weight"] == "query/kernel"
+
+
+def test_an_order_that_names_cut_short_deny_is_refused():
+    model = keras_chain(layers.Dense(4, name="enc"), layers.Dense(4, name="dec"))
+    with pytest.raises(PlanError, match=r"'enc' goes to 'decoder'.*names say otherwise"):
+        dualcell.plan_weights(model, Blind(["decoder", "encoder"], ["encoder", "decoder"]))
+
+
+def test_twins_are_told_apart_by_the_slice_they_take():
+    x = keras.Input((8,))
+    model = keras.Model(x, layers.Dense(4, name="a")(x[:, :4]) + layers.Dense(4, name="b")(x[:, 4:]))
+    module = Branches(linears("x", "y"), lambda self, i: self.x(i[:, 4:]) + self.y(i[:, :4]))
+    assert found(dualcell.plan_weights(model, module))["y.weight"] == "a/kernel"
+    assert found(dualcell.plan_weights(module, model))["a/kernel"] == "y.weight"
+
+
+def test_twins_are_told_apart_by_the_number_they_are_multiplied_by():
+    x = keras.Input((4,))
+    model = keras.Model(x, layers.Dense(4, name="a")(x) * 0.9 + layers.Dense(4, name="b")(x) * 0.1)
+    module = Branches(linears("x", "y"), lambda self, i: 0.1 * self.x(i) + self.y(i) * 0.9)
+    assert found(dualcell.plan_weights(model, module))["y.weight"] == "a/kernel"
+
+
+def test_twins_are_told_apart_by_their_dilation():
+    x = keras.Input((9, 9, 4))
+    convs = [layers.Conv2D(4, 3, dilation_rate=rate, padding="same", name=f"rate{rate}") for rate in (1, 2, 3)]
+    model = keras.Model(x, layers.Add()([conv(x) for conv in convs]))
+    made = {f"branch{i}": nn.Conv2d(4, 4, 3, dilation=rate, padding="same") for i, rate in enumerate((3, 1, 2))}
+    module = Branches(made, lambda self, x: sum(conv(x) for conv in self.children()))
+    plan = dualcell.plan_weights(model, module)
+    assert [found(plan)[f"branch{i}.weight"] for i in range(3)] == ["rate3/kernel", "rate1/kernel", "rate2/kernel"]
 
 
 def test_twins_defined_otherwise_than_called_are_refused():
