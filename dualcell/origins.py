@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -107,9 +106,8 @@ def initializers_named(line: str, namespace: Mapping[str, Any]) -> InitializersR
     Raises:
         OptionError: there are none, there are too many, or one is no model.
     """
-    names = [
-        name.strip() for capture in parse_line(line).captures for name in re.split("~|->", capture) if name.strip()
-    ]
+    captures = parse_line(line.replace("->", "~")).captures
+    names = [name.strip() for capture in captures for name in capture.split("~") if name.strip()]
     if not names:
         found = {name: value for name, value in namespace.items() if name[:1] != "_" and model_adapter(value)}
         names = list({id(value): name for name, value in reversed(found.items())}.values())[::-1]
