@@ -115,6 +115,7 @@ class WeightPlan:
         )
         notes = [
             *self._lacking(),
+            *self._unseen(),
             *(
                 f"{one.weight.name} has no place in {one.layer!r}; it is left out if it is {one.neutral:g} everywhere"
                 for one in self.draft.dropped
@@ -123,6 +124,18 @@ class WeightPlan:
         title = f"{self.source.framework} {self.source.label} -> {self.target.framework} {self.target.label}"
         settings = tuple(_said(one) for one in self.differences)
         return PlanTable(title, rows, settings, tuple(notes), self.complete, self._summary())
+
+    def _unseen(self) -> list[str]:
+        """What was believed without a look at how the layers feed each other."""
+        ordered = sum(row.by == "order" for row in self.rows)
+        blind = [f"{side.framework} {side.label}" for side in (self.source, self.target) if side.flow is None]
+        if not (ordered and blind):
+            return []
+        return [
+            f"{' and '.join(blind)} cannot be looked into without values, so {_plural(ordered, 'weight')} of several "
+            f"with one shape went by the order of definition alone; if layers are called in another order, the "
+            f"outputs of the two models differ after apply(): compare them, or say overrides={{...}}"
+        ]
 
     def _summary(self) -> str:
         copied = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"

@@ -169,6 +169,14 @@ def test_the_override_to_write_is_what_the_names_suggest():
     assert found(plan)["q_proj.weight"] == "query/kernel"
 
 
+def test_a_plan_by_the_order_of_definition_alone_says_so():
+    model = keras_chain(layers.Dense(4), layers.Dense(4))
+    plan = dualcell.plan_weights(model, Blind(["a", "b"], ["a", "b"]))
+    assert "torch Blind cannot be looked into without values, so 4 weights" in plan.table.notes[0]
+    assert "order of definition alone" in repr(plan)
+    assert dualcell.plan_weights(model, Named(["a", "b"], ["a", "b"])).table.notes == ()
+
+
 def test_an_order_that_names_cut_short_deny_is_refused():
     model = keras_chain(layers.Dense(4, name="enc"), layers.Dense(4, name="dec"))
     with pytest.raises(PlanError, match=r"'enc' goes to 'decoder'.*names say otherwise"):
