@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.graph import increment_version
 
 from dualcell.coded import Coded, HostArray, codes_of
 from dualcell.errors import PlanError
 from dualcell.frameworks.torch_slots import slots_of
 from dualcell.frameworks.torch_trace import trace
+from dualcell.weights.axes import copy_into
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of
@@ -43,8 +45,14 @@ class TorchModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""
+        tensor = _tensor(values, array)
         with torch.no_grad():
-            array.copy_(_tensor(values, array))
+            if not _is_plain(array, tensor):
+                array.copy_(tensor)
+                return
+            # PyTorch's threads wait for each other on a busy machine, 20 ms for each array
+            copy_into(array.detach().numpy(), tensor.numpy())
+            increment_version(array)  # or autograd would not see that it has changed
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         names: dict[int, list[str]] = defaultdict(list)
@@ -54,6 +62,15 @@ class TorchModels:
 
     def slots(self, optimizer: Any, arrays: Mapping[str, Any]) -> Slots:
         return slots_of(optimizer, arrays)
+
+
+def _is_plain(array: Any, tensor: torch.Tensor) -> bool:
+    """Whether NumPy can copy one into the other, and torch would not refuse it."""
+    if array.dtype == torch.bfloat16 or array.dtype != tensor.dtype or array.shape != tensor.shape:
+        return False
+    if type(array.data) is not torch.Tensor or array.device.type != "cpu" or array.layout != torch.strided:
+        return False
+    return array.is_contiguous() and not (array.is_inference() or array.is_conj() or array.is_neg())
 
 
 def _check(path: str, array: Any) -> None:

@@ -689,6 +689,33 @@ def test_a_file_that_is_not_there_is_a_file_error(tmp_path):
         dualcell.load_plan(tmp_path / "none.json", keras_chain(layers.Dense(4)), nn.Linear(4, 4))
 
 
+def test_autograd_sees_that_a_weight_was_written():
+    model, module = keras_chain(layers.Dense(4)), nn.Linear(4, 4)
+    loss = (module(torch.ones(2, 4, requires_grad=True)) ** 2).sum()
+    dualcell.plan_weights(model, module).apply()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_weight_in_another_order_of_memory_or_dtype_is_written(dtype):
+    model = keras_chain(layers.Conv2D(3, 3), shape=(5, 5, 2))
+    module = nn.Conv2d(2, 3, 3).to(dtype=dtype, memory_format=torch.channels_last)
+    assert not module.weight.is_contiguous()
+    dualcell.plan_weights(model, module).apply()
+    expected = np.asarray(model.weights[0]).transpose(3, 2, 0, 1)
+    np.testing.assert_array_equal(module.weight.detach().numpy(), expected)
+
+
+def test_a_weight_that_torch_will_not_write_is_an_error():
+    with torch.inference_mode():
+        module = nn.Linear(4, 4, bias=False).requires_grad_(False)
+    before = module.weight.clone()
+    with pytest.raises((PlanError, RuntimeError), match="nference tensor"):
+        dualcell.plan_weights(keras_chain(layers.Dense(4, use_bias=False)), module).apply()
+    assert torch.equal(module.weight, before)
+
+
 # --- comparing ---
 
 
