@@ -18,6 +18,7 @@ from benchmarks import (
     compare_memory,
     compare_peers,
     compare_speed,
+    conversion,
     diagnosis,
     first_call,
     initializers,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "noise": noise.run,
     "weights": weights.run,
     "initializers": initializers.run,
+    "conversion": conversion.run,
 }
 
 

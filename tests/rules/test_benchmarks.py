@@ -13,16 +13,18 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_benchmarks_run_in_small():
     pytest.importorskip("torch")
-    command = [sys.executable, "-m", "benchmarks", "speed", "kinds", "small", "initializers", "--quick", "--dry"]
+    names = "speed", "kinds", "small", "initializers", "conversion"
+    command = [sys.executable, "-m", "benchmarks", *names, "--quick", "--dry"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("| what | measured | target | met |") == 4
+    assert done.stdout.count("| what | measured | target | met |") == len(names)
     assert "not measured" not in done.stdout
 
 
 def test_the_results_in_the_readme_come_from_a_full_run():
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert "A quick run" not in text
-    for name in ("speed", "peers", "memory", "kinds", "growth", "small", "first", "weights", "initializers"):
+    names = "speed", "peers", "memory", "kinds", "growth", "small", "first", "weights", "initializers", "conversion"
+    for name in names:
         section = text.partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
         assert "| what | measured | target | met |" in section, f"run `make bench BENCH={name}`"
