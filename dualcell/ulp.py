@@ -29,7 +29,7 @@ def nudged(array: HostArray, random: np.random.Generator) -> HostArray | None:
 
     Examples:
         >>> [float(number).hex() for number in nudged(np.float16([1.0, 0.0]), np.random.default_rng(0))]
-        ['0x1.0040000000000p+0', '0x0.0p+0']
+        ['0x1.ffc0000000000p-1', '0x0.0p+0']
     """
     if isinstance(array, Coded):
         infinite = _INFINITE.get(array.name)
