@@ -12,7 +12,7 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.keras_trace import Symbolic, trace
 from dualcell.weights.features import feature_orders, in_order, with_doubts
 from dualcell.weights.inventory import Inventory, Layer
-from dualcell.weights.kinds import GRU_RESET_BEFORE, Form, forms_of
+from dualcell.weights.kinds import GRU_RESET_BEFORE, RMS_SCALING, Form, forms_of
 from dualcell.weights.reading import Found, Place, layers_of
 from dualcell.weights.steps import flow_of
 
@@ -131,6 +131,8 @@ def _forms(layer: Any) -> tuple[Form, ...]:
     forms = forms_of(_names(layer), "keras")
     if forms and forms[0].kind == "gru" and not layer.reset_after:
         return (GRU_RESET_BEFORE,)
+    if forms and forms[0].kind == "layer_norm" and getattr(layer, "rms_scaling", False):
+        return (RMS_SCALING,)
     return forms
 
 

@@ -216,7 +216,13 @@ KERAS: Mapping[str, tuple[Form, ...]] = {
 GRU_RESET_BEFORE = Form(
     "gru_reset_before", _RESET_BEFORE,
     hint="GRU(reset_after=False) has no equivalent in PyTorch, whose GRU resets after the recurrent product; "
-    "build the Keras layer with reset_after=True",
+    "build the Keras layer with reset_after=True, or write a cell of your own in PyTorch",
+)  # fmt: skip
+RMS_SCALING = Form(
+    "layer_norm", _KERAS_NORM, "rms_scaling",
+    "LayerNormalization(rms_scaling=True) has no equivalent in PyTorch: it divides by the standard deviation and "
+    "subtracts no mean, as neither nn.LayerNorm nor nn.RMSNorm does; build the Keras layer without rms_scaling, or "
+    "as RMSNormalization for nn.RMSNorm",
 )  # fmt: skip
 
 

@@ -351,7 +351,13 @@ def test_layers_of_one_shape_in_other_numbers_are_refused():
 
 def test_gru_that_resets_before_is_said_with_the_fix():
     model = keras_chain(layers.GRU(3, reset_after=False), shape=(5, 4))
-    refused(model, nn.GRU(4, 3), "build the Keras layer with reset_after=True")
+    refused(model, nn.GRU(4, 3), "build the Keras layer with reset_after=True, or write a cell of your own in PyTorch")
+
+
+@pytest.mark.parametrize("made", [nn.LayerNorm, nn.RMSNorm])
+def test_scaling_without_a_mean_is_said_with_the_fix(made):
+    model = keras_chain(layers.LayerNormalization(rms_scaling=True))
+    refused(model, made(4), "build the Keras layer without rms_scaling, or as RMSNormalization for nn.RMSNorm")
 
 
 def test_a_weight_without_a_place_must_do_nothing():
