@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
@@ -168,9 +167,6 @@ def _unnumbered(path: str) -> str:
 
 def _read(document: Mapping[str, Any], sides: Sequence[_Side]) -> Draft:
     rows = tuple(_read_row(saved, sides[0], sides[1]) for saved in document["rows"])
-    twice = next((name for name, count in Counter(row.target.name for row in rows).items() if count > 1), None)
-    if twice is not None:
-        raise ValueError(f"two rows write {twice}")
     dropped = tuple(
         Dropped(sides[0].weight(saved["source"]), float(saved["value"]), str(saved["layer"]))
         for saved in document["left out if neutral"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -689,16 +688,6 @@ def test_a_damaged_file_is_refused(saved, old, new, sentence):
     with pytest.raises(PlanError) as error:
         dualcell.load_plan(saved, vision(layers.Flatten()), Vision())
     assert sentence in str(error.value)
-
-
-def test_a_file_that_writes_one_weight_twice_is_refused(tmp_path):
-    model, module = keras_chain(layers.Dense(4)), nn.Sequential(nn.Linear(4, 4))
-    dualcell.plan_weights(model, module).save(tmp_path / "plan.json")
-    document = json.loads((tmp_path / "plan.json").read_text())
-    document["rows"].append(document["rows"][0])
-    (tmp_path / "plan.json").write_text(json.dumps(document))
-    with pytest.raises(PlanError, match=r"two rows write 0\.weight"):
-        dualcell.load_plan(tmp_path / "plan.json", model, module)
 
 
 def test_a_file_that_is_not_there_is_a_file_error(tmp_path):
