@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of
+from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split
 
 _ONE_AFTER_THE_OTHER = {"RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "TimeDistributed"}
 
@@ -139,9 +139,18 @@ class _Walker:
                 stack += reversed(waiting)
                 continue
             stack.pop()
-            values = [known[id(each)] if id(each) in known else nodes[id(_node(each))] for each in _inputs(node)]
+            values = [known[id(each)] if id(each) in known else self.part(each, nodes) for each in _inputs(node)]
             nodes[id(node)] = self.step(node, tensor, values)
         return [known[id(each)] if id(each) in known else nodes[id(_node(each))] for each in outputs]
+
+    def part(self, tensor: Any, nodes: dict[int, int]) -> int:
+        """The value of a tensor that a node gave; of one that splits, a step that says which part it is."""
+        node = _node(tensor)
+        value = nodes[id(node)]
+        if not is_split(type(_operation(node, tensor)).__name__):
+            return value
+        index = tensor._keras_history[2]  # noqa: SLF001
+        return self.add(Step("getitem", (value,), self.number(), detail=f"part {index}"))
 
     def step(self, node: Any, tensor: Any, values: list[int]) -> int:
         """Add the steps of one node; returns the value it gives."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch.fx
 
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of
+from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split
 
 _SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
 
@@ -102,10 +102,17 @@ def _steps(
 
 
 def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    name = _name(node)
     if name == "getattr":
         name = str(node.args[1])
-    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail_of(name, node.args))
+    detail = detail_of(name, node.args)
+    if name == "getitem" and isinstance(node.args[1], int) and is_split(_name(node.args[0])):
+        detail = f"part {node.args[1]}"
+    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail)
+
+
+def _name(node: Any) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
 def _attribute(model: Any, path: str) -> Any:

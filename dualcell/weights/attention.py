@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dualcell.weights.inventory import Flow, Inventory, Layer, Weight
+from dualcell.weights.inventory import Flow, Inventory, Join, Layer, Weight
 
 _FIRST = ("query", "key", "value")
 Parts = tuple[tuple[Layer, ...], ...]
@@ -75,4 +75,9 @@ def _flow(flow: Flow, places: list[tuple[tuple[int, ...], ...]]) -> Flow:
     order = tuple(new for old in flow.order for stage in places[old] for new in stage)
     turned = frozenset(new for old in flow.turned for new in places[old][0])
     uses = tuple(flow.uses[old] for old, stages in enumerate(places) for stage in stages for _ in stage)
-    return Flow(tuple(before), order, turned, uses)
+
+    def moved(join: Join) -> Join:
+        return tuple(frozenset(new for old in part for new in places[old][-1]) for part in join)
+
+    joins = tuple(moved(flow.joins[old]) for old, stages in enumerate(places) for stage in stages for _ in stage)
+    return Flow(tuple(before), order, turned, uses, joins)

@@ -125,6 +125,9 @@ class Layer:
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 
 
+Join = tuple[frozenset[int], ...]
+
+
 @dataclass(frozen=True)
 class Flow:
     """How the layers of a model feed each other.
@@ -135,12 +138,14 @@ class Flow:
         turned: layers that a transposition of axes leads to.
         uses: for each layer, what is done with its result before the next layer (`silu`, `mul`), and what was done
             to its input since the last one (`maxpool before`).
+        joins: for each layer, the layers that made each part of a concatenated input, part by part; else empty.
     """
 
     before: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]
     turned: frozenset[int] = frozenset()
     uses: tuple[frozenset[str], ...] = ()
+    joins: tuple[Join, ...] = ()
 
 
 @dataclass(frozen=True)

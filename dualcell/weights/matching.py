@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
-from dualcell.weights.inventory import Flow, Inventory, Layer
+from dualcell.weights.inventory import Flow, Inventory, Join, Layer
 from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
 from dualcell.weights.refinement import Refinement
@@ -64,6 +64,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
     matcher.by_flow()
     matcher.by_signature()
     matcher.by_order()
+    matcher.no_crossed_joins()
     return matcher.matching()
 
 
@@ -208,6 +209,32 @@ class _Matcher:
             if clash is not None:
                 layers = [[couple[side] for couple in clash] for side in (0, 1)]
                 raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash, "wiring"), wired=clash))
+
+    def no_crossed_joins(self) -> None:
+        """What both models concatenate must stand in one order, or features would go to the weights of others."""
+        flows = self.sides[0].flow, self.sides[1].flow
+        if flows[0] is None or flows[1] is None:
+            return
+        partner = {source: target for target, (source, _) in self.found.items()}
+        for target, (source, _) in self.found.items():
+            left, right = flows[0].joins[source], flows[1].joins[target]
+            told = all(index in partner for part in left for index in part)
+            mapped = [frozenset(partner[index] for index in part) for part in left] if told else []
+            if mapped != [*right] and Counter(mapped) == Counter(right):
+                raise PlanError(self._crossed(source, target, left, right))
+
+    def _crossed(self, source: int, target: int, left: Join, right: Join) -> str:
+        said = []
+        for side, join in enumerate((left, right)):
+            layers = self.sides[side].layers
+            names = ["+".join(layers[index].path for index in sorted(part)) or "the input" for part in join]
+            said.append(f"[{', '.join(map(repr, names))}]")
+        one, other = self.sides[0].layers[source], self.sides[1].layers[target]
+        return (
+            f"{one.path!r} takes {said[0]} side by side, {other.path!r} takes {said[1]}: in another order, so weights "
+            f"would meet the features of others. Concatenate in one order in both models, or leave {one.path!r} out "
+            f"with overrides={{{one.path!r}: None}}."
+        )
 
     def by_signature(self) -> None:
         """Layers that have no second of their kind and shape on either side."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualcell.weights.inventory import Flow, Layer
+from dualcell.weights.inventory import Flow, Join, Layer
 
 Shape = tuple[int | None, ...]
 Stages = tuple[tuple[int, ...], ...]
@@ -71,6 +71,11 @@ def detail_of(name: str, arguments: Sequence[Any]) -> str:
         neutral = _NEUTRAL.get(_MERGES[plain])  # `sum(...)` starts with 0
         return " ".join(repr(float(x)) for x in arguments if isinstance(x, (int, float)) and x != neutral)
     return ""
+
+
+def is_split(name: str) -> bool:
+    """Whether an operation, in either framework's spelling, cuts a value into parts that stand for themselves."""
+    return name.lower().replace("_", "") in ("split", "arraysplit", "tensorsplit", "chunk", "unbind", "unstack")
 
 
 _NEUTRAL = {"add": 0, "sub": 0, "mul": 1, "div": 1}
@@ -174,7 +179,34 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
                 uses[index].add(f"argument {place}")
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
         is_turned[step.output] = twisted and not step.blind
-    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)))
+    joins = _joins(trace, layers)
+    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)), joins)
+
+
+def _joins(trace: Trace, layers: Sequence[Layer]) -> tuple[Join, ...]:
+    """For each layer that takes a concatenation, who made its parts, in their order; of a shared one, at first.
+
+    A chain of concatenations is one, and what keeps values apart (an activation, a pool) keeps parts apart.
+    """
+    joins: list[Join] = [()] * len(layers)
+    parts: dict[int, Join] = {}
+    called: set[int] = set()
+    for step in trace.steps:
+        arriving = [parts.get(value, (frozenset(),)) for value in step.inputs]
+        real = [index for stage in step.stages for index in stage if layers[index].kind != "weight"]
+        for index in real:
+            if index not in called and arriving and len(arriving[0]) > 1:
+                joins[index] = arriving[0]
+            called.add(index)
+        if real:
+            parts[step.output] = (frozenset(step.stages[-1]),)
+        elif _MERGES.get(step.name.lower().replace("_", "")) == "cat":
+            parts[step.output] = tuple(part for each in arriving for part in each)
+        elif len(arriving) == 1 and not step.blind and not step.detail:
+            parts[step.output] = arriving[0]
+        else:
+            parts[step.output] = (frozenset[int]().union(*(part for each in arriving for part in each)),)
+    return tuple(joins)
 
 
 def _once(indices: Any) -> tuple[int, ...]:

@@ -829,3 +829,76 @@ def test_a_line_that_is_none_is_an_error(line, sentence):
     with pytest.raises(dualcell.OptionError) as error:
         plan_line(line, {"net": nn.Linear(4, 4)})
     assert sentence in str(error.value)
+
+
+class _Joined(nn.Module):
+    def __init__(self, order, *, chain=False):
+        super().__init__()
+        self.one, self.two, self.three = nn.Linear(5, 6), nn.Linear(5, 7), nn.Linear(5, 8)
+        self.last = nn.Linear(21, 2)
+        self.order, self.chain = order, chain
+
+    def forward(self, x):
+        parts = [torch.relu(self.one(x)), self.two(x), torch.tanh(self.three(x))]
+        first, second, third = (parts[index] for index in self.order)
+        if self.chain:
+            return self.last(torch.cat([torch.cat([first, second], 1), third], 1))
+        return self.last(torch.cat([first, second, third], 1))
+
+
+def _concatenating(order=(0, 1, 2)):
+    taken = keras.Input((5,))
+    parts = [keras.layers.Dense(6, "relu")(taken), keras.layers.Dense(7)(taken), keras.layers.Dense(8, "tanh")(taken)]
+    joined = keras.layers.Concatenate()([parts[index] for index in order])
+    return keras.Model(taken, keras.layers.Dense(2, name="last")(joined))
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_concatenation_in_the_same_order_is_copied(chain):
+    model, net = _concatenating(), _Joined((0, 1, 2), chain=chain)
+    dualcell.plan_weights(model, net).apply()
+    taken = np.random.default_rng(0).random((3, 5), np.float32)
+    found = net(torch.as_tensor(taken)).detach().numpy()
+    np.testing.assert_allclose(found, model(taken), atol=1e-5)
+
+
+@pytest.mark.parametrize(("order", "chain"), [((1, 0, 2), False), ((0, 2, 1), False), ((2, 1, 0), True)])
+def test_a_concatenation_in_another_order_is_refused(order, chain):
+    """The kernel after it fits as it is, and would meet the features of others."""
+    model, net = _concatenating(), _Joined(order, chain=chain)
+    for pair in ((model, net), (net, model)):
+        with pytest.raises(PlanError, match="side by side") as refused:
+            dualcell.plan_weights(*pair)
+        assert "Concatenate in one order in both models" in str(refused.value)
+    assert dualcell.plan_weights(model, _Joined((0, 1, 2)), {"last": None}).rows
+
+
+def test_a_layer_that_is_left_out_does_not_hinder():
+    assert dualcell.plan_weights(_concatenating(), _Joined((1, 0, 2)), {"last": None}).rows
+
+
+class _Split(nn.Module):
+    def __init__(self, cut, turned):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.cut, self.turned = cut, turned
+
+    def forward(self, x):
+        one, two = self.cut(x)
+        if self.turned:  # the layer that is defined first takes the second part
+            one, two = two, one
+        return torch.tanh(self.first(one)) + torch.tanh(self.second(two))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    "cut", [lambda x: x.chunk(2, 1), lambda x: torch.split(x, 4, 1), lambda x: torch.tensor_split(x, 2, dim=1)]
+)
+def test_towers_on_parts_of_a_split_are_told_apart_by_the_part(cut, turned):
+    taken = keras.Input((8,))
+    one, two = keras.ops.split(taken, 2, axis=1)
+    model = keras.Model(taken, keras.layers.Dense(4, "tanh")(one) + keras.layers.Dense(4, "tanh")(two))
+    net = _Split(cut, turned)
+    dualcell.plan_weights(model, net).apply()
+    given = np.random.default_rng(0).random((3, 8), np.float32)
+    np.testing.assert_allclose(net(torch.as_tensor(given)).detach().numpy(), model(given), atol=1e-5)
