@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dualcell.errors import FileError, PlanError
+from dualcell.weights.document import COUNTS, NAMES, TIED, document_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
-from dualcell.weights.naming import COUNTS, NAMES
 from dualcell.weights.notation import Arrays, arrays_of, read_draft
 from dualcell.weights.plan import WeightPlan
 from dualcell.weights.rows import Draft
 
 Names = Mapping[str, tuple[str, ...]]
 _MOST = 4
+_SHARED = 1000  # layers that hold one array; a file could ask for any number
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def guide_of(plan: WeightPlan | str | Path) -> Guide:
 
 def _read(label: str, text: str) -> Guide:
     try:
-        document = json.loads(text)
+        document = document_of(text)
         sides = [_inventory(document[name]) for name in ("source", "target")]
         draft = read_draft(text, sides[0], sides[1])
         saved = document.get(NAMES, {})
@@ -100,10 +100,12 @@ def _read(label: str, text: str) -> Guide:
 
 
 def _inventory(saved: Mapping[str, Any]) -> Inventory:
-    """A side as its arrays alone."""
+    """A side as its arrays alone, a tied one as often as layers hold it."""
+    tied = saved.get(TIED, {})
     layers = tuple(
         Layer(name, "weight", (Weight("value", name, tuple(map(int, shape)), str(dtype)),))
         for name, (shape, dtype) in saved["arrays"].items()
+        for _ in range(min(int(tied.get(name, 1)), _SHARED))
     )
     return Inventory(str(saved["framework"]), str(saved["model"]), layers, {})
 

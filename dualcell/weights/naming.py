@@ -7,11 +7,10 @@ from typing import Any
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.registry import model_adapter
+from dualcell.weights.document import COUNTS, NAMES
 from dualcell.weights.inventory import Inventory, Layer, Weight
 from dualcell.weights.kinds import KINDS
 from dualcell.weights.rows import Draft
-
-NAMES, COUNTS = "in files", "counts"
 
 
 def naming(source: Inventory, target: Inventory, kept: Mapping[str, HostArray]) -> dict[str, Any]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from dualcell.errors import PlanError
 from dualcell.weights.axes import Blocks, Features, Move, Reshape, Step, Transpose, shape_after
+from dualcell.weights.document import LEFT_OUT, LEFT_OVER, TIED, VERSION, document_of, left_out
 from dualcell.weights.inventory import Inventory, Shape, Weight
 from dualcell.weights.rows import Draft, Dropped, Problem, Row
 
-VERSION = 1
 Arrays = Mapping[str, tuple[Shape, str]]
 
 
@@ -38,7 +39,7 @@ def written(draft: Draft, source: Inventory, target: Inventory, files: Mapping[s
         target: what it writes.
         files: what else a file must tell so that it serves without the models, see `naming`.
     """
-    document = {
+    document: dict[str, Any] = {
         "dualcell weight plan": VERSION,
         "source": _side(source, draft.left[0]),
         "target": _side(target, draft.left[1]),
@@ -51,6 +52,8 @@ def written(draft: Draft, source: Inventory, target: Inventory, files: Mapping[s
         "hints": list(draft.hints),
         **files,
     }
+    for side in ("source", "target"):
+        document[side][LEFT_OUT] = left_out(document, side)
     return _lines(document, 0) + "\n"
 
 
@@ -71,7 +74,18 @@ def _lines(value: Any, depth: int) -> str:
 
 def _side(side: Inventory, left: Sequence[str]) -> dict[str, Any]:
     arrays = {name: [list(shape), dtype] for name, (shape, dtype) in arrays_of(side).items()}
-    return {"framework": side.framework, "model": side.label, "arrays": arrays, "left over": list(left)}
+    tied = {name: count for name, count in _holders(side).items() if count > 1}
+    known = {"framework": side.framework, "model": side.label, "arrays": arrays, **({TIED: tied} if tied else {})}
+    return {**known, LEFT_OVER: list(left)}
+
+
+def _holders(side: Inventory) -> dict[str, int]:
+    """How many layers hold each array: several hold a tied one."""
+    parts = Counter((weight.array, weight.part) for layer in side.layers for weight in layer.weights)
+    found: dict[str, int] = {}
+    for (array, _), count in parts.items():
+        found[array] = max(count, found.get(array, 0))
+    return found
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -103,14 +117,10 @@ def read_draft(text: str, source: Inventory, target: Inventory) -> Draft:
     differ only in that is the same plan.
 
     Raises:
-        PlanError: it is no plan, or one for other models.
+        PlanError: it is no plan, a damaged one, or one for other models.
     """
     try:
-        document = json.loads(text)
-        if document.get("dualcell weight plan") != VERSION:
-            raise PlanError(
-                f"it says 'dualcell weight plan': {document.get('dualcell weight plan')!r}, expected {VERSION}"
-            )
+        document = document_of(text)
         sides = [_Side(document[name], side, name) for name, side in (("source", source), ("target", target))]
         return _read(document, sides)
     except PlanError:
@@ -129,9 +139,10 @@ class _Side:
     def __init__(self, saved: Mapping[str, Any], side: Inventory, name: str) -> None:
         self.name = name
         self.arrays = arrays_of(side)
+        self.holders = _holders(side)
         expected = {path: (tuple(map(int, shape)), str(dtype)) for path, (shape, dtype) in saved["arrays"].items()}
         self.names = self._names(expected, side.label)
-        self.left = tuple(self.names[path] for path in saved["left over"])
+        self.left = tuple(self.names[path] for path in saved[LEFT_OVER])
 
     def _names(self, expected: Arrays, label: str) -> dict[str, str]:
         if {p: facts[0] for p, facts in expected.items()} == {p: facts[0] for p, facts in self.arrays.items()}:
@@ -167,6 +178,12 @@ def _unnumbered(path: str) -> str:
 
 def _read(document: Mapping[str, Any], sides: Sequence[_Side]) -> Draft:
     rows = tuple(_read_row(saved, sides[0], sides[1]) for saved in document["rows"])
+    for weight, count in Counter((row.target.name, row.target.array) for row in rows).items():
+        if count > sides[1].holders[weight[1]]:
+            raise PlanError(
+                f"{count} rows write {weight[0]}; only a weight that several layers share (tied weights) has "
+                f"several. Take out the row that is wrong"
+            )
     dropped = tuple(
         Dropped(sides[0].weight(saved["source"]), float(saved["value"]), str(saved["layer"]))
         for saved in document["left out if neutral"]
@@ -189,6 +206,8 @@ def _read_row(saved: Mapping[str, Any], source: _Side, target: _Side) -> Row:
         if shape != weight.shape:
             raise ValueError(f"{one.name} would be {shape}, and {weight.name} is {weight.shape}")
         sources.append((one, move))
+    if bool(sources) == ("value" in saved):
+        raise ValueError(f"the row of {weight.name} needs either sources or a value")
     fill = None if sources else float(saved["value"])
     return Row(tuple(sources), weight, str(saved["kind"]), fill, str(saved["by"]), str(saved["note"]))
 

@@ -22,8 +22,8 @@ def plan(steps):
     arrays = {name: [[SIDE, SIDE], "float32"] for name in names}
     return {
         "dualcell weight plan": 1,
-        "source": {"framework": "torch", "model": "Net", "arrays": arrays, "left over": []},
-        "target": {"framework": "torch", "model": "Net", "arrays": arrays, "left over": []},
+        "source": {"framework": "torch", "model": "Net", "arrays": arrays, "left over": [], "left out": []},
+        "target": {"framework": "torch", "model": "Net", "arrays": arrays, "left over": [], "left out": []},
         "layers": 3,
         "rows": [
             {

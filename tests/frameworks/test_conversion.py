@@ -23,6 +23,7 @@ import dualcell
 from dualcell import FileError, FrameworkError, PlanError
 from dualcell.command import main
 from dualcell.files import open_file
+from dualcell.weights.document import left_out
 
 
 def image_model():
@@ -448,13 +449,18 @@ def test_a_weight_without_a_place_that_does_something(tmp_path, monkeypatch):
     ("change", "said"),
     [
         (lambda plan: "{", "it is no weight plan of dualcell: JSONDecodeError: Expecting property name"),
-        (lambda plan: "[]", "it is no weight plan of dualcell: TypeError: "),
-        (lambda plan: "{}", "it is no weight plan of dualcell: KeyError: 'source'"),
+        (lambda plan: "[]", "it is no weight plan of dualcell: AttributeError: "),
+        (lambda plan: "{}", "it says 'dualcell weight plan': None, expected 1"),
         (lambda plan: json.dumps(plan | {"dualcell weight plan": 2}), "it says 'dualcell weight plan': 2, expected 1"),
-        (lambda plan: json.dumps(plan | {"rows": [{}]}), "it is no weight plan of dualcell: KeyError: 'target'"),
-        (lambda plan: json.dumps(plan | {"in files": 3}), "it is no weight plan of dualcell: AttributeError: "),
+        (lambda plan: json.dumps(plan | {"rows": [{}]}), "row 1 lacks 'target'; put it back, or make the plan again"),
+        (lambda plan: json.dumps(plan | {"in files": 3}), "'in files' is 3, expected keys with values in {}"),
+        (lambda plan: json.dumps(plan | {"rows": plan["rows"][1:]}), "no row writes "),
         (
-            lambda plan: json.dumps(plan | {"counts": {"x": 1}}),
+            lambda plan: json.dumps(plan | {"rows": [plan["rows"][0], *plan["rows"]]}),
+            "2 rows write 0.weight; only a weight that several layers share (tied weights) has several.",
+        ),
+        (
+            lambda plan: json.dumps(plan | {"counts": plan["counts"] | {"x": 1}}),
             "it is no weight plan of dualcell: ValueError: it counts steps of 'x', which the target has not.",
         ),
     ],
@@ -547,8 +553,10 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(ready, monkeypatch):
 
 
 def changed(**sections):
-    """The saved plan with some of its sections replaced."""
+    """The saved plan with some of its sections replaced, and what no row takes left out."""
     plan = json.loads(Path("plan.json").read_text()) | sections
+    for side in ("source", "target"):
+        plan[side]["left out"] = left_out(plan, side)
     Path("plan.json").write_text(json.dumps(plan))
     return plan
 

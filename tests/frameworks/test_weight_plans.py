@@ -677,7 +677,7 @@ def test_a_plan_for_another_model_is_refused(saved, make, sentence):
         ('"transpose"', '"__import__"', "KeyError"),
         ("[[4, 5, 3]]", "[[4, 5, -3]]", "are no sizes or axes"),
         ("[[4, 5, 3]]", "[[4, 5, 4]]", "cannot be made on the shape"),
-        ('"rows"', '"rose"', "KeyError: 'rows'"),
+        ('"rows"', '"rose"', "the plan has the unknown key 'rose'; the nearest known one is 'rows'"),
         ("{", "", "it is no weight plan"),
     ],
 )

@@ -1,0 +1,162 @@
+"""The text of a saved plan -> its document: known keys only, each once, and no weight forgotten.
+
+Plans are edited and merged by hand. What one leaves out on purpose stands in it by name, so a
+row that is gone is noticed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from dualcell.errors import PlanError
+
+VERSION = 1
+LEFT_OUT, LEFT_OVER, TIED, COUNTS, NAMES = "left out", "left over", "tied", "counts", "in files"
+
+# what stands in each part of a plan: keys it must have, and keys it may have
+_KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "the plan": (
+        ("dualcell weight plan", "source", "target", "layers", "rows", "left out if neutral", "problems", "hints"),
+        (NAMES, COUNTS),
+    ),
+    "a side": (("framework", "model", "arrays", LEFT_OVER, LEFT_OUT), (TIED,)),
+    "a row": (("target", "kind", "by", "note"), ("sources", "value")),
+    "a source of a row": (("array", "role", "move"), ("part",)),
+    "a weight": (("array", "role"), ("part",)),
+    "a weight left out if neutral": (("source", "value", "layer"), ()),
+    "a problem": (("name", "reason"), ()),
+    f"{NAMES!r}": ((), ("source", "target")),
+}
+_PARTS = 64  # no array holds as many weights; a file could ask for any number
+_MOST = 4
+_AGAIN = "make the plan again with plan_weights(...).save(...)"
+
+
+def document_of(text: str) -> dict[str, Any]:
+    """What the text of a saved plan says, not yet held against models.
+
+    Raises:
+        PlanError: it is no plan of this version, has unknown keys, lacks some, says one twice, or its rows
+            and what it leaves out do not cover the weights of both models.
+    """
+    document = json.loads(text, object_pairs_hook=_once)
+    version = document.get("dualcell weight plan")
+    if version != VERSION:
+        raise PlanError(f"it says 'dualcell weight plan': {version!r}, expected {VERSION}")
+    for part, where, value in _parts(document):
+        _check_keys(part, where, value)
+    _check_covered(document)
+    return document
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PlanError(f"it says {twice!r} twice in one place; take out the one that is wrong")
+    return found
+
+
+# --- keys ---
+
+
+def _parts(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """(name in `_KEYS`, words for where it stands, value) of each part, the outer before the inner."""
+    yield "the plan", "the plan", document
+    for side in ("source", "target"):
+        yield "a side", f"the {side}", document[side]
+    for number, row in enumerate(document["rows"], 1):
+        yield "a row", f"row {number}", row
+        yield "a weight", f"the target of row {number}", row["target"]
+        yield from (("a source of a row", f"the source of row {number}", each) for each in row.get("sources", ()))
+    for one in document["left out if neutral"]:
+        yield "a weight left out if neutral", "a weight left out if neutral", one
+        yield "a weight", "a weight left out if neutral", one["source"]
+    yield from (("a problem", "a problem", each) for each in document["problems"])
+    yield f"{NAMES!r}", f"{NAMES!r}", document.get(NAMES, {})
+
+
+def _check_keys(part: str, where: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise PlanError(f"{where} is {json.dumps(value)[:40]}, expected keys with values in {{}}")
+    needed, allowed = _KEYS[part]
+    known = (*needed, *allowed)
+    for key in value:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            said = f"the nearest known one is {near[0]!r}" if near else f"known are {', '.join(map(repr, known))}"
+            raise PlanError(f"{where} has the unknown key {key!r}; {said}")
+    lacking = next((key for key in needed if key not in value), None)
+    if lacking is not None:
+        raise PlanError(f"{where} lacks {lacking!r}; put it back, or {_AGAIN}")
+
+
+# --- whether it covers the weights of both models ---
+
+
+def left_out(document: Mapping[str, Any], side: str) -> list[str]:
+    """Weights of one side that no row takes and that nothing else in the document speaks of: left out on purpose.
+
+    Args:
+        document: a plan, with or without its list of those.
+        side: `source` or `target`.
+    """
+    said = {*document[side][LEFT_OVER], *(one["name"] for one in document["problems"])}
+    said |= {*document.get(COUNTS, {})} if side == "target" else set()
+    return [name for name in _untaken(document[side]["arrays"], _taken(document, side)) if name not in said]
+
+
+def _taken(document: Mapping[str, Any], side: str) -> Iterator[Mapping[str, Any]]:
+    for row in document["rows"]:
+        yield from [row["target"]] if side == "target" else row.get("sources", ())
+    if side == "source":
+        yield from (one["source"] for one in document["left out if neutral"])
+
+
+def _untaken(arrays: Iterable[str], taken: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Names of the arrays, and of parts of arrays, that are not taken."""
+    parts: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for weight in taken:
+        index, count = weight.get("part", (0, 1))
+        if not 0 <= index < count <= _PARTS:
+            raise PlanError(f"{weight['array']} has no part {index} of {count}")
+        parts[weight["array"]].add((index, count))
+    for name in arrays:
+        lacking = [_lacking(parts[name], count) for count in {count for _, count in parts[name]}]
+        if not lacking:
+            yield name
+        elif all(lacking):
+            yield from (f"{name}[{index} of {count}]" for index, count in min(lacking, key=len))
+
+
+def _lacking(parts: set[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    return [(index, count) for index in range(count) if (index, count) not in parts]
+
+
+def _check_covered(document: Mapping[str, Any]) -> None:
+    forgotten: list[str] = []
+    for side, verb in (("target", "writes"), ("source", "reads")):
+        there, listed = left_out(document, side), document[side][LEFT_OUT]
+        gone = [name for name in there if name not in listed]
+        forgotten += [f"no row {verb} {_listed(gone)} of the {side}"] if gone else []
+        wrong = next((name for name in listed if name not in there), None)
+        if wrong is not None:
+            raise PlanError(
+                f"{LEFT_OUT!r} of the {side} names {wrong}, but a row {verb} it, or something else speaks of it, or "
+                f"the {side} has no such weight; take the name out of that list"
+            )
+    if forgotten:
+        raise PlanError(
+            f"{', and '.join(forgotten)}, and {LEFT_OUT!r} does not name what is to be left out: was a row taken "
+            f"out by hand? Put it back, name the weights under {LEFT_OUT!r} of their side, or {_AGAIN}"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
