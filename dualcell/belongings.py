@@ -7,20 +7,23 @@ the same cell must find as the first one found it.
 from __future__ import annotations
 
 import random
+import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from dualcell.coded import Coded, HostArray
+from dualcell.coded import HostArray, copied
+from dualcell.errors import DualError
 from dualcell.frameworks.base import StateAdapter
-from dualcell.frameworks.registry import array_adapter, is_symbolic, state_adapter
+from dualcell.frameworks.registry import ADAPTERS, array_adapter, is_symbolic, state_adapter
 from dualcell.nested import NUMBERS
 
 Restore = Callable[[], None]
-_MOST = 100_000  # objects that are looked at
+MOST = 100_000  # objects
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Belongings:
     Attributes:
         tensors: tensors that names or plain containers hold.
         holders: layers, models, optimizers and whatever else a framework keeps state in.
-        containers: lists, dicts, sets, and the attributes of objects of the user's own classes.
+        containers: lists, queues, dicts, sets, and the attributes of objects.
         generators: generators of random numbers.
     """
 
@@ -84,26 +87,35 @@ def _keeper(holder: Any) -> StateAdapter:
 def reachable(names: Iterable[str], namespace: MutableMapping[str, Any]) -> Belongings:
     """Everything that code which reads `names` can get hold of.
 
-    Functions are followed to the global names they read; layers and optimizers are not
-    entered, for their framework knows what is in them.
+    Functions are followed to the global names they read, objects to their attributes;
+    layers and optimizers are not entered, for their framework knows what is in them.
+
+    Raises:
+        DualError: these are too many objects.
     """
     found = Belongings()
     seen: dict[int, Any] = {}
     waiting = [(namespace[name], _setter(namespace, name)) for name in dict.fromkeys(names) if name in namespace]
-    while waiting and len(seen) < _MOST:
+    while waiting:
         value, put = waiting.pop()
-        if id(value) not in seen:
-            seen[id(value)] = value
-            waiting += _entered(value, put, namespace, found)
+        if id(value) in seen or _holds_nothing(value):
+            continue
+        seen[id(value)] = value
+        if len(seen) > MOST:  # to put back some of them only would change the others
+            raise DualError(f"the cell reaches more than {MOST:,} objects, too many to put back")
+        waiting += _entered(value, put, namespace, found)
     return found
+
+
+def _holds_nothing(value: Any) -> bool:
+    """Whether a value can neither change nor lead to another: a number, a text, a module."""
+    return value is None or type(value) in NUMBERS or isinstance(value, str | bytes | types.ModuleType)
 
 
 def _entered(
     value: Any, put: Callable[[Any], None] | None, namespace: MutableMapping[str, Any], found: Belongings
 ) -> list[tuple[Any, Callable[[Any], None] | None]]:
     """Note what a value is; the values it leads to."""
-    if type(value) in NUMBERS or isinstance(value, str | bytes | types.ModuleType):
-        return []
     inside: list[tuple[Any, Callable[[Any], None] | None]] = [(own, None) for own in _read_by(value, namespace)]
     if state_adapter(value) is not None:
         found.holders.append(value)
@@ -115,15 +127,35 @@ def _entered(
     elif isinstance(value, dict):
         found.containers.append(value)
         inside += [(item, _setter(value, key)) for key, item in value.items()]
-    elif isinstance(value, list):
+    elif isinstance(value, list | deque):
         found.containers.append(value)
         inside += [(item, _setter(value, index)) for index, item in enumerate(value)]
     elif isinstance(value, tuple | set | frozenset):
         found.containers += [value] if isinstance(value, set) else []
         inside += [(item, None) for item in value]
-    elif _is_users(type(value)) and hasattr(value, "__dict__"):
-        inside.append((value.__dict__, None))
+    elif _has_attributes(value):
+        inside.append((vars(value), None))
     return inside
+
+
+# objects of these keep what no cell changes, or what must not be put back (the shell, open files)
+_LEFT_ALONE = {
+    *sys.stdlib_module_names,
+    "IPython",
+    "dualcell",
+    "ipykernel",
+    "matplotlib",
+    "numpy",
+    "traitlets",
+    *ADAPTERS,
+}
+
+
+def _has_attributes(value: Any) -> bool:
+    """Whether an object's attributes belong to the cell: a trainer's, also one of a module or library of the user's."""
+    library = type(value).__module__.partition(".")[0]
+    users = library == "__main__" or library not in _LEFT_ALONE
+    return users and not isinstance(value, type) and isinstance(getattr(value, "__dict__", None), dict)
 
 
 def _setter(place: Any, key: Any) -> Callable[[Any], None]:
@@ -163,11 +195,8 @@ def _kept_container(container: Any) -> Restore:
     before = container.copy()
 
     def restore() -> None:
-        if isinstance(container, list):
-            container[:] = before
-        else:
-            container.clear()
-            container.update(before)
+        container.clear()
+        (container.extend if isinstance(container, list | deque) else container.update)(before)
 
     return restore
 
@@ -180,11 +209,6 @@ def _kept_tensor(value: Any) -> Restore:
         return adapter.keep(value)
     before = copied(adapter.to_host(value))
     return lambda: _refilled(value, before)
-
-
-def copied(array: HostArray) -> HostArray:
-    """The values in memory of their own."""
-    return Coded(array.codes.copy(), array.table, array.name) if isinstance(array, Coded) else np.array(array)
 
 
 def _refilled(value: Any, before: HostArray) -> None:

@@ -83,3 +83,8 @@ def table_of(dtype: np.dtype[Any]) -> Array:
 def coded(array: Array) -> Coded:
     """An array of an 8- or 16-bit float dtype as its codes; a view."""
     return Coded(array.view(f"u{array.dtype.itemsize}"), table_of(array.dtype), array.dtype.name)
+
+
+def copied(array: HostArray) -> HostArray:
+    """The values in memory of their own."""
+    return Coded(array.codes.copy(), array.table, array.name) if isinstance(array, Coded) else np.array(array)

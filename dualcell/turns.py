@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dualcell.belongings import Belongings, Held, copied, reachable
+from dualcell.belongings import Belongings, Held, reachable
 from dualcell.blocks import Cell
 from dualcell.captures import Captured
-from dualcell.coded import Array, HostArray
+from dualcell.coded import Array, HostArray, copied
 from dualcell.devices import host
 from dualcell.environment import framework_of
 from dualcell.errors import DualError
@@ -102,9 +102,8 @@ class Turns:
         self.current.drop()
         self._end()
         if isinstance(error, Exception):
-            first = (str(error).splitlines() or [""])[0]
             self.notes.append(
-                f"the cell run again, {_WORDS[str(self._turn)]}, raised {type(error).__name__}: {first}; "
+                f"the cell run again, {_WORDS[str(self._turn)]}, raised {type(error).__name__}: {_first_line(error)}; "
                 f"so nothing more is said about its noise"
             )
         else:
@@ -120,22 +119,36 @@ class Turns:
 
     def _begin_first(self) -> None:
         self._turn = "written"
-        if self._plan:
-            found = reachable(self._reads, self._namespace)
-            self._before = _Moment(found, self._namespace)
-            self._births = _Births(found)
-            self._around.enter_context(_born(self._births.record))
+        self._if_possible(self._remember_before)
         self.current.open_shared()
+
+    def _if_possible(self, remember: Callable[[], None]) -> None:
+        """Remember what there is; what cannot be put back must not be run again, and costs nobody the first run."""
+        try:
+            if self._plan:
+                remember()
+        except Exception as error:
+            self._plan.clear()
+            self.notes.append(f"the cell was run once only: {_first_line(error)}")
+
+    def _remember_before(self) -> None:
+        found = reachable(self._reads, self._namespace)
+        self._before = _Moment(found, self._namespace)
+        self._births = _Births(found)
+        self._around.enter_context(_born(self._births.record))
+
+    def _remember_after(self) -> None:
+        self._evidence.first = {pair.row: pair for pair in self.first.pairs()}
+        self._after = _Moment(self._before.belongings, self._namespace)
+        self._silence.enter_context(self._quiet())
 
     def _see(self) -> None:
         """Take what the run that has ended handed out."""
         self._around.close()
         if self._turn != "written":
             self._evidence.add(str(self._turn), self.current.pairs())
-        elif self._plan:
-            self._evidence.first = {pair.row: pair for pair in self.first.pairs()}
-            self._after = _Moment(self._before.belongings, self._namespace)
-            self._silence.enter_context(self._quiet())
+        else:
+            self._if_possible(self._remember_after)
 
     # --- later runs ---
 
@@ -199,6 +212,10 @@ class Turns:
             )
             return Again({}, {}, self.notes)
         return Again(self._evidence.noise(), self._evidence.referee, self.notes)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Moment:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dualcell.coded import Coded, HostArray, codes_of, decoded
+from dualcell.coded import Coded, HostArray, codes_of, copied, decoded
 from dualcell.errors import PlanError
 from dualcell.weights.axes import Array, Move, moved
 from dualcell.weights.inventory import Weight
@@ -140,7 +140,7 @@ def write_all(staged: Mapping[str, HostArray], targets: Mapping[str, Any], read:
     try:
         for name, values in staged.items():
             before = read(targets[name])
-            old[name] = _copy(before)
+            old[name] = copied(before)
             write(targets[name], values)
     except BaseException as error:
         for name, values in old.items():
@@ -164,12 +164,8 @@ def untangled(staged: dict[str, HostArray], targets: Mapping[str, Any], read: Re
         before = bisect_left(starts, last)  # the spans that begin before the values end
         return before > 0 and ends[before - 1] > first
 
-    return {name: _copy(values) if is_written(values) else values for name, values in staged.items()}
+    return {name: copied(values) if is_written(values) else values for name, values in staged.items()}
 
 
 def _span(array: Array) -> tuple[int, int]:
     return np.lib.array_utils.byte_bounds(array) if array.size else (0, 0)
-
-
-def _copy(values: HostArray) -> HostArray:
-    return Coded(values.codes.copy(), values.table, values.name) if isinstance(values, Coded) else np.array(values)

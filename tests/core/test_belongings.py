@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 import types
+from collections import deque
 
 import numpy as np
+import pytest
 
+from dualcell import belongings
 from dualcell.belongings import reachable
+from dualcell.errors import DualError
 
 
 def function(source, namespace):
@@ -102,3 +106,46 @@ def test_modules_and_text_are_no_belongings():
     found = reachable(["np", "text"], {"np": np, "text": "x", "types": types})
     assert not found.tensors
     assert not found.containers
+
+
+def test_an_object_of_an_imported_module_is_entered():
+    """A trainer is seldom defined in the notebook; what it holds would be trained again."""
+
+    class Trainer:
+        def __init__(self):
+            self.weights, self.steps = np.ones(2), 0
+
+    Trainer.__module__ = "my_project.training"
+    trainer = Trainer()
+    restore = reachable(["trainer"], {"trainer": trainer}).keep()
+    trainer.weights += 1
+    trainer.steps += 1
+    restore()
+    assert (trainer.weights.tolist(), trainer.steps) == ([1, 1], 0)
+
+
+def test_the_shell_and_libraries_are_left_alone():
+    import threading
+
+    namespace = {"lock": threading.Event(), "number": np.float32(1)}
+    assert not reachable(namespace, namespace).containers
+
+
+def test_a_queue_is_put_back():
+    losses = deque([1, 2], maxlen=3)
+    restore = reachable(["losses"], {"losses": losses}).keep()
+    losses.extend([3, 4])
+    restore()
+    assert list(losses) == [1, 2]
+    assert losses.maxlen == 3
+
+
+def test_long_lists_of_numbers_and_words_are_no_trouble():
+    namespace = {"first": np.ones(2), "words": [str(i) for i in range(belongings.MOST)],
+                 "ids": list(range(belongings.MOST)), "last": np.ones(2)}  # fmt: skip
+    assert len(reachable(namespace, namespace).tensors) == 2
+
+
+def test_too_many_objects_are_refused_and_not_half_kept():
+    with pytest.raises(DualError, match="reaches more than 100,000 objects, too many to put back"):
+        reachable(["many"], {"many": [[] for _ in range(belongings.MOST + 1)]})

@@ -437,6 +437,8 @@ def test_tied_weights_that_want_other_values_are_refused():
     refused(model, module, "is one array for several layers of the target (tied weights)")
     model.layers[1].kernel.assign(model.layers[0].kernel)
     dualcell.plan_weights(model, module).apply()
+    assert np.array_equal(module[0].weight.detach().numpy().T, model.layers[0].kernel.numpy())
+    assert module[1].weight is module[0].weight
 
 
 def test_the_target_keeps_its_arrays_gradients_and_what_is_trained():

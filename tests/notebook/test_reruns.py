@@ -109,6 +109,18 @@ def test_nothing_of_the_users_is_changed_by_running_again(shell):
     assert len(reply.shown) == 2  # the last expression, and the table
 
 
+def test_what_cannot_be_put_back_is_not_run_again(shell):
+    shell.succeed("many, log = [[] for _ in range(100_001)], []")
+    reply = shell.succeed(
+        "%%dual y --noise 1\n# --- numpy: a ---\nmany; log.append('ran'); y = np.ones(2)\n"
+        "# --- numpy: b ---\ny = np.ones(2)"
+    )
+    assert shell.value("log") == ["ran"]
+    assert "the cell was run once only: the cell reaches more than 100,000 objects" in reply.shown[-1]
+    assert row(shell, "noise") is None
+    assert row(shell, "verdict") == "equal"
+
+
 def test_a_cell_that_does_not_repeat_is_not_judged(shell):
     shell.succeed(
         "%%dual y --noise 1\nx = np.ones(3)\n# --- numpy: a ---\ny = x + np.random.default_rng().random(3)\n"
