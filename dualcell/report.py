@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.comparison import Comparison
 from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
+from dualcell.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from dualcell.cause import Finding
@@ -53,6 +54,9 @@ class Row:
             other figures, see `stats.Stats`.
         cause: why the row is not `equal` or `close`, in one sentence; may be empty.
         allowed: the tolerance in words; empty where nothing was measured.
+        allowed_at_worst: what the tolerance comes to at `worst_index`; None where nothing was
+            measured there. A row may fail although its worst element is within it: elsewhere,
+            where the reference is smaller, less is allowed.
         findings: what explains the difference, the simplest explanations that fit.
         noise: how the difference compares to that which one ulp makes; None if not asked for.
         referee: what the same cell in float64 says; None if not asked for.
@@ -86,6 +90,7 @@ class Row:
     needed_atol: float | None = None
     needed_rtol: float | None = None
     allowed: str = ""
+    allowed_at_worst: float | None = None
     findings: tuple[Finding, ...] = ()
     noise: Noise | None = None
     referee: Referee | None = None
@@ -129,7 +134,8 @@ def build_report(
     has one that an error `stopped`, whatever it compared before.
     """
     looked_into = findings or {}
-    rows = tuple(_row(comparison, looked_into.get(comparison.row)) for comparison in comparisons)
+    reference = settings.get("reference", "left")
+    rows = tuple(_row(comparison, reference, looked_into.get(comparison.row)) for comparison in comparisons)
     compared = sum(row.total or 0 for row in rows)
     passed = bool(rows) and all(row.passed for row in rows) and compared > 0 and not stopped
     summary = f"{stopped}; before that: {_counts(rows)}" if stopped else _summary(rows, compared)
@@ -142,7 +148,7 @@ def with_reruns(report: Report, again: Again) -> Report:
     return replace(report, rows=tuple(rows), notes=(*report.notes, *again.notes))
 
 
-def _row(comparison: Comparison, findings: tuple[Finding, ...] | None) -> Row:
+def _row(comparison: Comparison, reference: str, findings: tuple[Finding, ...] | None) -> Row:
     left, right, stats = comparison.left.facts, comparison.right.facts, comparison.stats
     tolerance = comparison.tolerance
     figures = {} if stats is None else {name: getattr(stats, name) for name in _FIGURES}
@@ -159,8 +165,17 @@ def _row(comparison: Comparison, findings: tuple[Finding, ...] | None) -> Row:
         cause=_cause(comparison, findings),
         findings=findings or (),
         allowed="" if tolerance is None else f"atol {tolerance.atol:g} + rtol {tolerance.rtol:g}",
+        allowed_at_worst=_allowed(tolerance, figures.get(f"{reference}_value")),
         **{name: figures.get(name) for name in _FIGURES},
     )
+
+
+def _allowed(tolerance: Tolerance | None, reference: Any) -> float | None:
+    """What a tolerance comes to for one reference value; NaN and infinities have none."""
+    if tolerance is None or reference is None:
+        return None
+    size = abs(reference)
+    return tolerance.atol + tolerance.rtol * float(size) if math.isfinite(size) else None
 
 
 def _cause(comparison: Comparison, findings: tuple[Finding, ...] | None) -> str:
@@ -235,6 +250,34 @@ def _plural(count: int, noun: str) -> str:
 
 
 # --- numbers and shapes in words, shared by the renderers ---
+
+
+def figure(value: float | int | None) -> str:
+    """An error as the tables show it: three significant digits, always, and integers whole.
+
+    Examples:
+        >>> figure(5.960464477539063e-08), figure(0.12), figure(123.0), figure(0.0), figure(None)
+        ('5.96e-08', '0.120', '123', '0', '')
+    """
+    if not value or isinstance(value, int) or not math.isfinite(value):
+        return in_words(value)
+    return f"{value:#.3g}".removesuffix(".")
+
+
+def values_in_words(row: Row) -> tuple[str, str]:
+    """Both values at a row's worst element, with as many decimals on either side."""
+    left, right = in_words(row.left_value, row.left_dtype), in_words(row.right_value, row.right_dtype)
+    decimals = [_decimals(text) for text in (left, right)]
+    if None in decimals or row.left_dtype != row.right_dtype:
+        return left, right
+    first, second = decimals[0] or 0, decimals[1] or 0
+    return left + "0" * (second - first), right + "0" * (first - second)
+
+
+def _decimals(text: str) -> int | None:
+    """How many digits stand behind a point; None in `1e-05`, `(1+2j)`, `nan` and where there is no point."""
+    whole, point, behind = text.removeprefix("-").partition(".")
+    return len(behind) if point and whole.isdigit() and behind.isdigit() else None
 
 
 def in_words(value: Any, dtype: str = "") -> str:

@@ -1,17 +1,23 @@
 """Report -> one HTML table that reads with no CSS, escaped by the template engine.
 
 The look is layered (measured in the front ends): plain table, then inline `rgba()`
-tints that survive sanitisers, then a scoped style sheet.
+tints that survive sanitisers, then a scoped style sheet. Text keeps the host's own
+colour, so it follows the host's theme wherever that comes from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dualcell.render.text import causes_named, header_line, mismatches, noise_in_words, one_or_both, settings_line
-from dualcell.report import Report, in_words
+from dualcell.render.facts import facts
+from dualcell.render.scale import Scale, scale_of
+from dualcell.render.text import causes_named, header_line, mismatches, noise_in_words, settings_line
+from dualcell.render.words import LONGEST_SENTENCE, one_line, one_or_both, shortened
+from dualcell.report import Report, Row, figure, in_words, values_in_words
 
 TINTS = {
     "equal": "rgba(34,160,80,0.16)",
@@ -22,43 +28,141 @@ TINTS = {
     "missing": "rgba(128,128,128,0.22)",
     "unsupported": "rgba(128,128,128,0.22)",
 }
+BARS = {True: "rgba(34,160,80,0.45)", False: "rgba(220,38,38,0.45)"}  # by whether the row passed
+MARK, NOTHING = "rgba(128,128,128,1)", "rgba(0,0,0,0)"
 
 
 def render_html(report: Report) -> str:
     """The report as an HTML fragment; the same report always gives the same text."""
-    more = {"entries": _entries(report), "page": CAUSES_PAGE}
+    columns = _columns(report)
+    scale = scale_of(report.rows)
+    more: dict[str, Any] = {
+        "columns": [(column.heading, column.align) for column in columns],
+        "said_of": lambda row: [column.said(row) for column in columns if column.said],
+        "labels": [side.label for side in report.sides],
+        "scale": scale,
+        "legend": _legend(report, scale),
+        "entries": _entries(report),
+        "page": CAUSES_PAGE,
+    }
     return str(template("table.html.jinja").render(report=report, **more)).strip()
 
 
-# the address of the published docs/causes.md; while it has none, its entries stand in the report and are linked there
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    align: str = "left"
+    said: Callable[[Row], str] | None = None  # None for those that every table has, which the template draws
+
+
+def _columns(report: Report) -> list[_Column]:
+    """What stands above the table; devices and dtypes have a column only where they differ."""
+    left, right = (shortened(side.label) for side in report.sides)
+    figures = ["max abs", "max rel", *(["drift/noise"] if report.has_noise else []), "mismatched"]
+    shown = [_Column("row"), _Column("verdict"), *(_Column(name, "right") for name in figures)]
+    shown += [_Column("worst at"), _Column(left, "right"), _Column(right, "right"), _Column("shape", said=_shape)]
+    if _only(report, _dtype) is None:
+        shown.append(_Column("dtype", said=_dtype))
+    if any(row.left_device != row.right_device for row in report.rows if row.left_device and row.right_device):
+        shown.append(_Column("device", said=_device))
+    return shown
+
+
+def _shape(row: Row) -> str:
+    return one_or_both(in_words(row.left_shape), in_words(row.right_shape))
+
+
+def _dtype(row: Row) -> str:
+    return one_or_both(row.left_dtype, row.right_dtype)
+
+
+def _device(row: Row) -> str:
+    return one_or_both(row.left_device, row.right_device)
+
+
+def _only(report: Report, said: Callable[[Row], str]) -> str | None:
+    """What is the same in all rows; None if it is not."""
+    different = {said(row) for row in report.rows}
+    return different.pop() if len(different) == 1 else None
+
+
+def _legend(report: Report, scale: Scale | None) -> str:
+    """What the table leaves out as it is the same everywhere, and how to read its bars."""
+    dtype = _only(report, _dtype)
+    said = [f"dtype {dtype}"] if dtype else []
+    if scale:
+        said.append(f"bars: max abs on a log scale from {scale.words}; the line in them is what is allowed there")
+    return "; ".join(said)
+
+
+def bar(row: Row, scale: Scale | None) -> str:
+    """The background of a row's largest error: a bar on the table's log scale, the tolerance marked.
+
+    One gradient of hard stops, which sanitisers that drop style sheets keep.
+    """
+    if scale is None or row.max_abs is None:
+        return ""
+    end = 100 * scale.share(row.max_abs)
+    stops = [(0.0, end, BARS[row.passed]), (end, 100.0, NOTHING)]
+    if row.allowed_at_worst:
+        mark = min(100 * scale.share(row.allowed_at_worst), 98.0)
+        before = [(begin, min(stop, mark), colour) for begin, stop, colour in stops if begin < mark]
+        after = [(max(begin, mark + 2), stop, colour) for begin, stop, colour in stops if stop > mark + 2]
+        stops = [*before, (mark, mark + 2, MARK), *after]
+    shown = ",".join(f"{colour} {begin:.0f}%,{colour} {stop:.0f}%" for begin, stop, colour in stops if stop > begin)
+    return f"background:linear-gradient(90deg,{shown})"
+
+
+# the address of the published docs/causes.md; while it has none, its entries stand in the report
 CAUSES_PAGE = ""
 
 
 def _entries(report: Report) -> dict[str, str]:
-    """What is known of the causes that were found: name -> entry; the links lead there."""
+    """What is known of the causes that were found: name -> entry."""
     names = causes_named(report)
     if not names:
         return {}
     from dualcell.reference import explain_cause  # deferred: mostly nothing fails
 
-    return {name: explain_cause(name).partition("\n\n")[2] for name in names}
+    return {name: " ".join(explain_cause(name).partition("\n\n")[2].split()) for name in names}
 
 
 @cache
 def template(name: str) -> Any:
     """A template of this folder, which escapes what it is given."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Any:
     import jinja2  # deferred: loading the extension must stay fast
 
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    filters: dict[str, Any] = {
-        "words": in_words, "header": header_line, "settings": settings_line, "mismatches": mismatches,
-        "noise": noise_in_words,
-    }  # fmt: skip
-    environment.filters.update(filters)
     folder = files("dualcell") / "render"
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_visible,
+        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+    )
+    environment.filters |= {
+        "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
+        "mismatches": mismatches, "noise": noise_in_words, "short": shortened, "sentence": _sentence,
+    }  # fmt: skip
     style = (folder / "table.css").read_text(encoding="utf-8")
-    known: dict[str, Any] = {"both": one_or_both, "style": style, "tints": TINTS}
+    known: dict[str, Any] = {
+        "style": style, "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
+        "pictures": lambda _: "",
+    }  # fmt: skip
     environment.globals |= known
-    return environment.from_string((folder / name).read_text(encoding="utf-8"))
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    """Line breaks, control characters and marks that turn the direction of text, written out; markup as it is."""
+    return one_line(value) if type(value) is str else value
+
+
+def _sentence(text: str) -> str:
+    return shortened(text, LONGEST_SENTENCE)

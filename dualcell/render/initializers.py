@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dualcell.distributions import Sizes
 from dualcell.initializers_report import InitializersReport, InitializersRow, Origin
 from dualcell.render.html import template
-from dualcell.render.text import aligned, one_line
+from dualcell.render.text import aligned
+from dualcell.render.words import one_line
 
 HEADINGS = ("weight", "side", "shape", "fan in", "fan out", "min", "max", "mean", "std", "histogram", "drawn from")
 _NUMBERS = range(3, 9)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dualcell.render.html import template
-from dualcell.render.text import aligned, one_line
+from dualcell.render.text import aligned
+from dualcell.render.words import one_line
 from dualcell.settings_report import SettingsReport, SettingsRow
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from dualcell.report import Report, Row, SideFacts, in_words
+from dualcell.render.words import LONGEST_SENTENCE, duration, one_line, one_or_both, shortened
+from dualcell.report import Report, Row, SideFacts, figure, in_words, values_in_words
 
 HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at")
 _NUMBERS = range(4, 7)  # columns aligned to the right
@@ -17,34 +18,44 @@ def render_text(report: Report) -> str:
     Returns:
         A header line per side, the table, the failing rows' reasons, the summary.
     """
-    left, right = (side.label for side in report.sides)
+    left, right = (shortened(side.label) for side in report.sides)
     headings = (*HEADINGS, left, right)
-    lines = [header_line(side) for side in report.sides if header_line(side)]
-    lines += [settings_line(report)] if report.settings else []
+    lines = [_sentence(header_line(side)) for side in report.sides if header_line(side)]
+    lines += [_sentence(settings_line(report))] if report.settings else []
     if report.rows:
         table = [headings, *(_cells(row) for row in report.rows)]
         if report.has_noise:
             said = ("drift/noise", *(noise_in_words(row) for row in report.rows))
             table = [(*row[:_NOISE], noise, *row[_NOISE:]) for row, noise in zip(table, said, strict=True)]
         lines += ["", *aligned(table, range(_NUMBERS.start, _NUMBERS.stop + report.has_noise))]
-    lines += ["", *again] if (again := [one_line(line) for row in report.rows for line in _again(row)]) else []
-    reasons = [one_line(line) for row in report.rows if row.cause for line in _why(row, (left, right))]
-    lines += ["", *reasons] if reasons else []
+    for more in _paragraphs(report, (left, right)):
+        lines += ["", *map(_sentence, more)] if more else []
+    return "\n".join([*lines, "", _sentence(f"dualcell: {report.summary}")]).lstrip("\n")
+
+
+def _paragraphs(report: Report, labels: tuple[str, str]) -> tuple[list[str], ...]:
+    """What stands below the table: reruns, causes, notes."""
+    again = [line for row in report.rows for line in _again(row)]
+    reasons = [line for row in report.rows if row.cause for line in _why(row, labels)]
     names = causes_named(report)
-    lines += [f"  dualcell explain NAME says more: {', '.join(names)}"] if names else []
-    lines += ["", *(f"note: {note}" for note in report.notes)] if report.notes else []
-    return "\n".join([*lines, "", f"dualcell: {report.summary}"]).lstrip("\n")
+    reasons += [f"  dualcell explain NAME says more: {', '.join(names)}"] if names else []
+    return again, reasons, [f"note: {note}" for note in report.notes]
+
+
+def _sentence(line: str) -> str:
+    return shortened(one_line(line), LONGEST_SENTENCE)
 
 
 def _again(row: Row) -> list[str]:
     """What running the cell again has shown of a row."""
-    lines = [f"  {row.name}, noise: {row.noise.sentence}"] if row.noise else []
-    return lines + ([f"  {row.name}, float64: {row.referee.sentence}"] if row.referee else [])
+    name = shortened(row.name)
+    lines = [f"  {name}, noise: {row.noise.sentence}"] if row.noise else []
+    return lines + ([f"  {name}, float64: {row.referee.sentence}"] if row.referee else [])
 
 
 def _why(row: Row, labels: tuple[str, str]) -> list[str]:
     """Why a row failed; of the first explanation the evidence, and the line to change on one side or the other."""
-    lines = [f"  {row.name}: {row.cause}"]
+    lines = [f"  {shortened(row.name)}: {row.cause}"]
     for finding in row.findings[:1]:
         lines.append(f"    {finding.evidence}")
         lines += [f"    {labels[0]}: {finding.left_fix}"] if finding.left_fix else []
@@ -72,31 +83,6 @@ def settings_line(report: Report) -> str:
     return ", ".join(f"{name} {value}" for name, value in report.settings.items())
 
 
-def one_line(text: str) -> str:
-    r"""The text with line breaks, tabs and control characters written out.
-
-    Examples:
-        >>> one_line("a" + chr(9) + "b")
-        'a\\tb'
-    """
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-def duration(seconds: float) -> str:
-    """A wall time with its unit.
-
-    Examples:
-        >>> duration(0.0123), duration(75.0)
-        ('12.3 ms', '75.0 s')
-    """
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def one_or_both(left: str, right: str) -> str:
-    """Both texts if they differ, one if they agree."""
-    return left if left == right else f"{left or '-'} | {right or '-'}"
-
-
 def mismatches(row: Row) -> str:
     """`3 / 10`, or empty where nothing was measured."""
     return "" if row.total is None else f"{row.mismatched} / {row.total}"
@@ -111,16 +97,15 @@ def noise_in_words(row: Row) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        row.name,
+        shortened(row.name),
         row.verdict,
         one_or_both(in_words(row.left_shape), in_words(row.right_shape)),
         one_or_both(row.left_dtype, row.right_dtype),
-        in_words(row.max_abs),
-        in_words(row.max_rel),
+        figure(row.max_abs),
+        figure(row.max_rel),
         mismatches(row),
         in_words(row.worst_index),
-        in_words(row.left_value, row.left_dtype),
-        in_words(row.right_value, row.right_dtype),
+        *values_in_words(row),
     )
 
 

@@ -48,14 +48,11 @@ def test_findings_are_data():
 
 def test_html_unfolds_to_the_evidence_and_both_fixes():
     html = render_html(dualcell.compare(X, MOVED).report)
-    assert "<details><summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
+    assert "<summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
     assert "<dt>evidence</dt><dd>shapes differ → 0 after transpose(0, 3, 1, 2)</dd>" in html
     assert "<dt>change left</dt><dd><code>value.transpose(0, 3, 1, 2)</code></dd>" in html
-    assert (
-        '<dt>more</dt><dd><a href="#dualcell-axes-permuted">axes-permuted</a> '
-        "(<code>dualcell explain axes-permuted</code>)</dd>" in html
-    )
-    assert '<dt id="dualcell-axes-permuted">axes-permuted</dt><dd>NHWC against NCHW' in html
+    assert "<dt>more</dt><dd>axes-permuted (<code>dualcell explain axes-permuted</code>)</dd>" in html
+    assert "<dt>axes-permuted</dt><dd>NHWC against NCHW" in html
     assert "<dt>or right</dt><dd><code>value.transpose(0, 2, 3, 1)</code></dd>" in html
 
 
@@ -96,12 +93,13 @@ def test_indices_are_turned_into_one_hot_vectors_and_back():
     assert found.right_fix == "value without argmax over axis 1"
 
 
-def test_every_link_leads_to_an_entry_of_the_report():
+def test_every_cause_found_has_an_entry_in_the_report_once_and_without_ids():
+    """Outputs of one notebook share a page, where ids collide, and sanitisers rewrite them."""
     html = render_html(every_cause())
-    assert {f"#dualcell-{cause.name}" for cause in CAUSES} == set(links(html))
-    ids = re.findall(r'id="([^"]*)"', html)
-    assert sorted(ids) == sorted(link[1:] for link in set(links(html)))
-    assert html.count("a gradient taken for ascent") == 1  # each entry once
+    entries = html.partition("<summary>causes</summary>")[2]
+    assert all(f"<dt>{cause.name}</dt>" in entries for cause in CAUSES)
+    assert html.count("a gradient taken for ascent") == 1
+    assert (links(html), " id=" in html) == ([], False)
 
 
 def test_every_link_leads_to_a_heading_of_the_page(monkeypatch):

@@ -18,7 +18,8 @@ from dualcell.options import Options
 from dualcell.pairs import Pair
 from dualcell.render.html import TINTS, render_html
 from dualcell.render.json import render_json
-from dualcell.render.text import duration, header_line, mismatches, one_or_both, render_text, settings_line
+from dualcell.render.text import header_line, mismatches, render_text, settings_line
+from dualcell.render.words import duration, one_or_both
 from dualcell.report import COLUMNS, Report, Row, SideFacts, build_report, in_words, settings_of
 
 SIDES = (SideFacts("keras", 0.0123, {"keras": "3.9", "dtype": "float32"}), SideFacts("torch"))
@@ -136,7 +137,7 @@ device cpu, seed 0
 row   verdict  shape     dtype        max abs  max rel  mismatched  worst at  keras  torch
 ----  -------  --------  -----------  -------  -------  ----------  --------  -----  -----
 x     equal    (3,)      float64            0        0       0 / 3  (0,)      1      1
-h     differs  (3,)      float64            1        1       3 / 3  (0,)      1      0
+h     differs  (3,)      float64         1.00     1.00       3 / 3  (0,)      1      0
 lost  missing  (3,) | -  float64 | -
 
   lost: it is gone
@@ -206,7 +207,7 @@ def evil_report():
 
 def test_everything_a_user_can_name_is_escaped():
     reader = read_html(evil_report())
-    assert set(reader.tags) == {"div", "style", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
+    assert set(reader.tags) == set("div style p b table thead tbody tr th td details summary dl dt dd".split())
     assert EVIL in reader.texts
     assert f"note: {EVIL}" in reader.texts
     html = render_html(evil_report())

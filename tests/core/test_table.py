@@ -1,0 +1,204 @@
+"""The HTML table: what a row says at a glance, what it unfolds to, and that nothing a user names can break it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+
+import dualcell
+from dualcell.render.facts import facts
+from dualcell.render.html import BARS, MARK, bar, render_html
+from dualcell.render.scale import Scale, scale_of
+from dualcell.report import Row, figure, values_in_words
+from tests.core.test_report import Reader
+
+X = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+NOTHING = dict.fromkeys(
+    ("max_rel", "mean_abs", "rms", "mismatched", "total", "worst_index", "left_value", "right_value")
+)
+ROW = Row("y", True, "close", (3,), (3,), "float32", "float32", "cpu", "cpu", 1e-6, **NOTHING, cause="")
+
+
+def html_of(left, right, **options):
+    return render_html(dualcell.compare(left, right, **options).report)
+
+
+def cells(html):
+    """The text of every cell, line by line of the table."""
+    lines = re.findall(r"<tr.*?</tr>", html.partition("</style>")[2], re.DOTALL)
+    return [[strip(cell) for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", line, re.DOTALL)] for line in lines]
+
+
+def strip(html):
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+# --- the columns ---
+
+
+def test_what_is_the_same_in_every_row_is_said_once():
+    html = html_of({"a": X, "b": X}, {"a": X, "b": X + 1e-7})
+    assert cells(html)[0] == [
+        "row", "verdict", "max abs", "max rel", "mismatched", "worst at", "left", "right", "shape",
+    ]  # fmt: skip
+    assert "dtype float32; bars: max abs on a log scale from" in html
+    mixed = html_of({"a": X, "b": X.astype("float64")}, {"a": X, "b": X})
+    assert cells(mixed)[0][-1] == "dtype"
+    assert cells(mixed)[2][-1] == "float64 | float32"
+
+
+def test_devices_have_a_column_where_they_differ():
+    report = dualcell.compare(X, X).report
+    moved = replace(report, rows=(replace(report.rows[0], right_device="cuda:0"),))
+    assert (cells(render_html(report))[0][-1], cells(render_html(moved))[0][-1]) == ("shape", "device")
+    assert cells(render_html(moved))[1][-1] == "cpu | cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, ""), (0.0, "0"), (3, "3"), (2**64 - 1, "18446744073709551615"), (0.1, "0.100"), (1.0, "1.00"),
+        (123.4, "123"), (1234.5, "1.23e+03"), (1e-5, "1.00e-05"), (math.nan, "nan"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_errors_have_three_significant_digits(value, words):
+    assert figure(value) == words
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "dtype", "words"),
+    [
+        (0.5, 0.25, "float64", ("0.50", "0.25")),
+        (-1.5, 10.125, "float32", ("-1.500", "10.125")),
+        (1.0, 0.25, "float64", ("1", "0.25")),
+        (1.5e-9, 0.25, "float64", ("1.5e-09", "0.25")),
+        (1 + 2j, 1.5 + 2j, "complex64", ("1+2j", "1.5+2j")),
+        (math.nan, 0.25, "float32", ("nan", "0.25")),
+        (3, 4, "int64", ("3", "4")),
+    ],
+)
+def test_the_two_values_have_as_many_decimals(left, right, dtype, words):
+    row = replace(ROW, left_value=left, right_value=right, left_dtype=dtype, right_dtype=dtype)
+    assert values_in_words(row) == words
+
+
+# --- the bars ---
+
+
+def test_all_bars_share_one_scale():
+    rows = [replace(ROW, max_abs=value, allowed_at_worst=1e-5) for value in (0.0, 3e-8, 2.0, math.inf, None)]
+    scale = scale_of(rows)
+    assert scale == Scale(-9, 1)
+    assert scale.words == "1e-09 to 1e+01"
+    assert [round(scale.share(value), 2) for value in (0.0, 1e-30, 1e-9, 1e-4, 10.0, 1e30, math.nan, math.inf)] == [
+        0, 0, 0, 0.5, 1, 1, 1, 1,
+    ]  # fmt: skip
+    assert scale_of([replace(ROW, max_abs=0.0, allowed_at_worst=1e-5), replace(ROW, max_abs=math.nan)]) is None
+
+
+def stops(row):
+    """The bar's colours with the percents they begin and end at."""
+    found = re.findall(r"(rgba\([^)]*\)) (\d+)%,rgba\([^)]*\) (\d+)%", bar(row, Scale(-10, 0)))
+    return [(colour, int(begin), int(end)) for colour, begin, end in found]
+
+
+def test_a_bar_and_the_mark_of_what_is_allowed():
+    clear = "rgba(0,0,0,0)"
+    assert stops(replace(ROW, max_abs=1e-8, allowed_at_worst=1e-5)) == [
+        (BARS[True], 0, 20), (clear, 20, 50), (MARK, 50, 52), (clear, 52, 100),
+    ]  # fmt: skip
+    beyond = replace(ROW, max_abs=1e-2, allowed_at_worst=1e-5, passed=False)
+    assert stops(beyond) == [(BARS[False], 0, 50), (MARK, 50, 52), (BARS[False], 52, 80), (clear, 80, 100)]
+    exact = replace(ROW, max_abs=1, allowed_at_worst=0.0, passed=False)
+    assert stops(exact) == [(BARS[False], 0, 100)]
+    assert stops(replace(ROW, max_abs=0.0, allowed_at_worst=5.0)) == [(clear, 0, 98), (MARK, 98, 100)]
+    assert (bar(replace(ROW, max_abs=None), Scale(-10, 0)), bar(ROW, None)) == ("", "")
+
+
+def test_the_mark_stands_where_the_tolerance_is_for_the_worst_element():
+    def allowed(**options):
+        return dualcell.compare(np.float64([4.0]), np.float64([2.0]), rtol=0.5, atol=1, **options).report.rows[0]
+
+    assert (allowed().allowed_at_worst, allowed(reference="right").allowed_at_worst) == (3.0, 2.0)
+    assert dualcell.compare(np.float64([math.inf]), np.float64([2.0])).report.rows[0].allowed_at_worst is None
+    assert dualcell.compare(X, X.T).report.rows[0].allowed_at_worst is None
+
+
+# --- what a row unfolds to ---
+
+
+def unfolded(left, right, **options):
+    return dict(facts(dualcell.compare(left, right, **options).report.rows[0], ("left", "right")))
+
+
+def test_every_figure_stands_where_a_row_unfolds():
+    assert unfolded(np.float32([1, 2]), np.float32([1, 4])) == {
+        "max abs": "2.00", "max rel": "1.00", "mean abs": "1.00", "rms": "1.41", "cosine": "0.97619",
+        "mismatched": "1 of 2 (50 %)", "allowed": "atol 1e-05 + rtol 1.3e-06; 1.26e-05 at the worst element",
+        "enough": "atol 2 or rtol 1", "NaN, Inf": "none", "shape": "(2,)", "dtype": "float32", "device": "cpu",
+    }  # fmt: skip
+
+
+def test_nan_and_infinities_are_counted_where_there_are_any():
+    found = unfolded(np.float32([math.nan, math.inf, 1]), np.float32([1, math.inf, 1]))
+    assert (found["NaN"], found["Inf"], found["disagree"]) == (
+        "left 1, right 0", "left 1, right 1", "NaN or Inf in 1 places",
+    )  # fmt: skip
+    assert "NaN, Inf" not in found
+
+
+def test_a_worst_element_within_the_tolerance_is_said_to_be_so():
+    found = unfolded(np.float64([1000.0, 0.0]), np.float64([1000.5, 0.4]), rtol=1e-3, atol=0)
+    assert found["note"] == "the worst element is within the tolerance; others, of a smaller reference, are not"
+    assert "note" not in unfolded(np.float64([1.0]), np.float64([2.0]))
+    assert "note" not in unfolded(np.float64([1.0]), np.float64([1.0]))
+
+
+def test_a_row_without_figures_unfolds_to_its_sides():
+    assert unfolded({"a": X}, {}) == {"shape": "(4, 3) | -", "dtype": "float32 | -", "device": "cpu | -"}
+
+
+def test_each_row_unfolds_once():
+    html = html_of({"a": X, "b": X, "c": X}, {"a": X, "b": X + 1, "c": X.T})
+    table = html.partition("<table>")[2].partition("</table>")[0]
+    assert table.count("<details") == table.count("<summary>") == 3
+    assert table.count('<dl class="figures">') == 3
+
+
+# --- what users name ---
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\n", "\r", "\t", "\x00", "\x1b[31m", "\u2028"])
+def test_marks_and_controls_are_written_out(mark):
+    report = dualcell.compare({f"a{mark}b": X}, {f"a{mark}b": X + 1}).report
+    html = render_html(report)
+    assert mark not in html.partition("</style>")[2].replace("\n", "" if mark == "\n" else "\n")
+    assert unescape(html).count(repr(mark)[1:-1]) >= 1
+
+
+def test_long_names_are_shortened_and_whole_where_the_row_unfolds():
+    name = "a" * 5000 + "<b>" + "z" * 5000
+    html = html_of({name: X}, {name: X + 1e-7})
+    assert len(re.findall("a{100,}", html)) == len(re.findall("a{5000}&lt;b&gt;z{5000}", html)) == 1
+    assert "<dt>name</dt><dd>value[" in html
+    assert "aaa…zzz" in html
+
+
+def test_a_long_cause_is_shortened_and_whole_where_the_row_unfolds():
+    report = dualcell.compare({"a": X}, {}).report
+    cause = "it is " + "so " * 2000
+    html = render_html(replace(report, rows=(replace(report.rows[0], cause=cause),)))
+    assert html.count("so " * 1900) == 1
+    assert "<dt>cause</dt><dd>it is so" in html
+
+
+def test_a_hostile_name_cannot_leave_an_attribute():
+    evil = "\"'><img src=x onerror=alert(1)>"
+    reader = Reader()
+    reader.feed(html_of({evil: X}, {evil: X + 1}))
+    assert "img" not in reader.tags
