@@ -8,9 +8,8 @@ from typing import Any
 from dualcell.coded import HostArray
 from dualcell.frameworks.registry import model_adapter
 from dualcell.weights.document import COUNTS, NAMES
-from dualcell.weights.inventory import Inventory, Layer, Weight
-from dualcell.weights.kinds import KINDS
-from dualcell.weights.rows import Draft
+from dualcell.weights.inventory import Inventory
+from dualcell.weights.rows import Draft, is_count
 
 
 def naming(source: Inventory, target: Inventory, kept: Mapping[str, HostArray]) -> dict[str, Any]:
@@ -38,9 +37,5 @@ def _names(side: Inventory) -> dict[str, list[str]]:
 def uncopied_counts(draft: Draft, target: Inventory) -> dict[str, Any]:
     """The target's arrays that count steps and that no row writes: a file of all its weights holds them too."""
     written = {row.target.array for row in draft.rows}
-    counts = (weight.array for layer in target.layers for weight in layer.weights if _is_count(layer, weight))
+    counts = (weight.array for layer in target.layers for weight in layer.weights if is_count(layer, weight))
     return {name: target.arrays[name] for name in counts if name not in written}
-
-
-def _is_count(layer: Layer, weight: Weight) -> bool:
-    return any(role.counter and role.name == weight.role for role in KINDS[layer.kind])

@@ -118,6 +118,7 @@ def write_hdf5(path: Path, outputs: Sequence[Output], metadata: Mapping[str, str
     if narrow:
         raise FileError(f"Keras' files have no {narrow[0].dtype}, which {narrow[0].name!r} is; write .safetensors.")
     with h5py.File(path, "x") as file:
+        file.create_group("vars")  # of the model itself; tf_keras asks for it, also when it is empty
         for output in outputs:
             kind = np.dtype("V2") if output.dtype == "bfloat16" else np.dtype(output.dtype)
             dataset = file.create_dataset(output.name, output.shape, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
 from dualcell.weights.notation import arrays_of, read_draft, written
-from dualcell.weights.rows import Draft, Row, draft
+from dualcell.weights.rows import Draft, Row, draft, left_out
 from dualcell.weights.table import PlanTable
 
 
@@ -33,6 +33,7 @@ class WeightPlan:
         target: what the model to copy to holds.
         draft: the rows, and what cannot be copied.
         differences: settings of matched layers that differ although their weights fit; empty in a plan from a file.
+        copied: whether this is what `apply` gave back.
     """
 
     source: Inventory
@@ -40,6 +41,7 @@ class WeightPlan:
     draft: Draft
     differences: tuple[Configuration, ...]
     adapter: ModelAdapter = field(repr=False)
+    copied: bool = False
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -73,7 +75,7 @@ class WeightPlan:
                 every value of the other needs no permission.
 
         Returns:
-            The plan itself.
+            The plan, which now says that it was copied.
 
         Raises:
             PlanError: the plan is not complete, a dtype would round, a weight without a
@@ -88,7 +90,7 @@ class WeightPlan:
         staged = stage(self.rows, self.source.arrays, self.target.arrays, read)
         staged = untangled(staged, {name: self.target.arrays[name] for name in staged}, read)
         write_all(staged, self.target.arrays, read, self.adapter.write)
-        return self
+        return replace(self, copied=True)
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
@@ -115,6 +117,7 @@ class WeightPlan:
         )
         notes = [
             *self._lacking(),
+            *self._left_out(),
             *self._unseen(),
             *(
                 f"{one.weight.name} has no place in {one.layer!r}; it is left out if it is {one.neutral:g} everywhere"
@@ -124,6 +127,15 @@ class WeightPlan:
         title = f"{self.source.framework} {self.source.label} -> {self.target.framework} {self.target.label}"
         settings = tuple(_said(one) for one in self.differences)
         return PlanTable(title, rows, settings, tuple(notes), self.complete, self._summary())
+
+    def _left_out(self) -> list[str]:
+        """What overrides leave out: nobody asks for it, and it keeps its values."""
+        unsaid = left_out(self.draft, self.source, self.target)
+        return [
+            f"{fate} by overrides: {_listed(paths, side)}"
+            for side, paths, fate in zip((self.source, self.target), unsaid, _LEFT_OUT, strict=True)
+            if paths
+        ]
 
     def _unseen(self) -> list[str]:
         """What was believed without a look at how the layers feed each other."""
@@ -138,12 +150,14 @@ class WeightPlan:
         ]
 
     def _summary(self) -> str:
-        copied = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
-        state = "complete" if self.complete else "not complete"
+        weights = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
+        said = f"{weights} copied" if self.copied else f"{weights}: the plan is complete"
+        if not self.complete:
+            said = f"{weights} copied; the rest has no place" if self.copied else f"{weights}: the plan is not complete"
         if not self.differences:
-            return f"{copied}: the plan is {state}"
+            return said
         differ = "differs" if len(self.differences) == 1 else "differ"
-        return f"{copied}: the plan is {state}; {_plural(len(self.differences), 'setting')} {differ}"
+        return f"{said}; {_plural(len(self.differences), 'setting')} {differ}"
 
     def _check_dtypes(self, allow: bool) -> None:
         for row in self.rows:
@@ -163,18 +177,23 @@ class WeightPlan:
             (self.target, self.target_left, "the target get no values"),
         ):
             if paths:
-                arrays = arrays_of(side)
-                more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
-                listed = ", ".join(f"{path} {arrays[path][0]}" for path in paths[:_MOST])
-                said.append(f"{len(paths)} of the {len(side.arrays)} arrays of {fate}: {listed}{more}")
+                said.append(f"{len(paths)} of the {len(side.arrays)} arrays of {fate}: {_listed(paths, side)}")
         return said if self.rows else [*said, "no layer of the source fits one of the target"]
 
 
 _MOST = 8
+_LEFT_OUT = ("left out of the source", "left as it is in the target")
 _WAY_OUT = (
     "Pair them with overrides={'source path': 'target path'}, leave them out with {'path': None}, "
     "or copy the rest with apply(partial=True). Nothing was written."
 )
+
+
+def _listed(paths: Sequence[str], side: Inventory) -> str:
+    """Some arrays of a model with their shapes."""
+    arrays = arrays_of(side)
+    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
+    return ", ".join(f"{path} {arrays[path][0]}" for path in paths[:_MOST]) + more
 
 
 def _plural(count: int, noun: str) -> str:

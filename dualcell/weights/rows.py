@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dualcell.weights.axes import Move, in_words, inverse, joined, reshape
-from dualcell.weights.inventory import Layer, Shape, Weight
+from dualcell.weights.inventory import Inventory, Layer, Shape, Weight
 from dualcell.weights.kinds import KINDS, Role
 from dualcell.weights.matching import Match, Matching
 
@@ -116,6 +116,25 @@ def _left(layers: tuple[Layer, ...], used: set[tuple[str, tuple[int, int]]]) -> 
     """The arrays of layers that are left over; one that is tied to a weight with a place is none."""
     weights = (weight for layer in layers if layer.kind != "counter" for weight in layer.weights)
     return tuple(dict.fromkeys(weight.array for weight in weights if (weight.array, weight.part) not in used))
+
+
+def left_out(found: Draft, source: Inventory, target: Inventory) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Paths of the arrays on each side that the plan says nothing of: what overrides leave out."""
+    told = {problem.name for problem in found.problems}
+    read = {weight.array for row in found.rows for weight, _ in row.sources}
+    read |= {one.weight.array for one in found.dropped} | {*found.left[0]}
+    written = {row.target.array for row in found.rows} | {*found.left[1]}
+    return _unsaid(source, read, told), _unsaid(target, written, told)
+
+
+def _unsaid(side: Inventory, said: set[str], told: set[str]) -> tuple[str, ...]:
+    weights = (weight for layer in side.layers for weight in layer.weights if not is_count(layer, weight))
+    return tuple(dict.fromkeys(each.array for each in weights if each.array not in said and each.name not in told))
+
+
+def is_count(layer: Layer, weight: Weight) -> bool:
+    """Whether a weight only counts steps."""
+    return any(role.counter and role.name == weight.role for role in KINDS[layer.kind])
 
 
 def rows_of(match: Match) -> Iterator[Row | Dropped | Problem]:

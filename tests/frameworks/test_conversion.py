@@ -227,6 +227,20 @@ def test_files_and_models_of_keras_2(tmp_path):
             assert bits(load_file(tmp_path / "n.safetensors")) == bits(net.state_dict())
 
 
+def test_a_written_file_loads_into_keras_2(tmp_path):
+    """tf_keras looks for the variables of the model itself, also where it has none; Keras 3 does not."""
+    tf_keras = pytest.importorskip("tf_keras")
+    inner = [tf_keras.Input((8, 8, 3)), tf_keras.layers.Conv2D(4, 3), tf_keras.layers.BatchNormalization()]
+    inputs = tf_keras.Input((8, 8, 3))
+    outputs = tf_keras.layers.Dense(5)(tf_keras.layers.Flatten()(tf_keras.Sequential(inner)(inputs)))
+    old, net = tf_keras.Model(inputs, outputs), filled_net(image_net())
+    save_file(net.state_dict(), tmp_path / "n.safetensors")
+    plan = dualcell.plan_weights(net, old)
+    dualcell.convert(tmp_path / "n.safetensors", tmp_path / "m.weights.h5", plan)
+    old.load_weights(tmp_path / "m.weights.h5")
+    assert dualcell.compare_weights(net, old, plan).passed
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "float8_e4m3fn", "float8_e5m2"])
 def test_each_dtype_is_kept_bit_for_bit(tmp_path, dtype):
     model, net = image_model(), filled_net(image_net())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -590,6 +591,33 @@ def test_a_plan_shows_as_a_table():
         "",
         "dualcell: 2 weights in 1 layer: the plan is complete",
     ]
+
+
+def test_a_copied_plan_says_so():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="fc")])
+    plan = dualcell.plan_weights(model, nn.Linear(4, 3))
+    assert repr(plan.apply()).splitlines()[-1] == "dualcell: 2 weights in 1 layer copied"
+    assert "the plan is complete" in repr(plan)
+    more = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    partly = dualcell.plan_weights(model, more).apply(partial=True)
+    assert repr(partly).splitlines()[-1] == "dualcell: 2 weights in 1 layer copied; the rest has no place"
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_what_overrides_leave_out_is_listed(back):
+    """The key may name a layer of both sides: both are left out, and a complete plan must not hide it."""
+    model = keras_chain(layers.BatchNormalization(name="bn"), layers.Dropout(0.5), layers.Dense(3, name="fc"))
+    module = nn.Sequential(OrderedDict(bn=nn.BatchNorm1d(4), fc=nn.Linear(4, 3)))
+    source, target = (module, model) if back else (model, module)
+    kept = [array.numpy().copy() for array in (module.fc.weight.detach(), model.get_layer("fc").kernel)]
+    plan = dualcell.plan_weights(source, target, {"fc": None}).apply()
+    left, stays = ("fc.weight (3, 4), fc.bias (3,)", "fc/kernel (4, 3), fc/bias (3,)")[:: -1 if not back else 1]
+    assert [line for line in repr(plan).splitlines() if line.startswith("note: left")] == [
+        f"note: left out of the source by overrides: {left}",
+        f"note: left as it is in the target by overrides: {stays}",
+    ]
+    assert np.array_equal(kept[0], module.fc.weight.detach().numpy())
+    assert np.array_equal(kept[1], model.get_layer("fc").kernel.numpy())
 
 
 def test_the_html_escapes_every_name():
