@@ -6,7 +6,16 @@ import re
 from collections.abc import Collection, Iterable
 
 from dualcell.frameworks.registry import ADAPTERS, SPELLINGS
-from dualcell.options import BLOCK_OPTIONS, COMPARE_OPTIONS, DTYPES, INITS, OPTION_NAMES, build_parser, option_flags
+from dualcell.options import (
+    BLOCK_OPTIONS,
+    COMPARE_OPTIONS,
+    DTYPES,
+    INITS,
+    OPTION_NAMES,
+    SORTS,
+    build_parser,
+    option_flags,
+)
 
 _LINE = re.compile(r"\s*(?:[A-Za-z_][\w., ]*=\s*)?(%{1,2})dual\b(.*)$")
 _HEADER = re.compile(r"\s*(#)\s*-{2,}\s*(.*)$")
@@ -18,6 +27,7 @@ _VALUES = {
     "--dtype": DTYPES,
     "--init": INITS,
     "--reference": ("left", "right"),
+    "--sort": SORTS,
 }
 
 

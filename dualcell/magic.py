@@ -17,7 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
-from dualcell.options import DTYPES, INITS, MAGIC, Options, build_parser, options_from
+from dualcell.options import DTYPES, INITS, MAGIC, SORTS, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
 
@@ -38,6 +38,7 @@ class DualMagics(Magics):
     equal_nan = Bool(False, help="NaN in the same place counts as equal").tag(config=True)
     reference = Enum(("left", "right"), "left", help="the side rtol is relative to").tag(config=True)
     causes = Bool(True, help="look into why rows fail").tag(config=True)
+    sort = Enum(SORTS, "given", help="which rows are shown first").tag(config=True)
     strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
     noise = Int(0, help="runs with everything moved by one ulp").tag(config=True)
     referee = Bool(False, help="run the cell again in float64").tag(config=True)

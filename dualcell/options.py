@@ -22,7 +22,8 @@ MOST_RUNS = 1000  # of a cell, with `--noise`
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 INITS = ("keras", "torch")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager", "init")
-COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes")
+SORTS = ("given", "failing")
+COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes", "sort")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Options:
         equal_nan: NaN in the same place on both sides counts as equal.
         reference: `left` or `right`, the side rtol is relative to.
         causes: why rows fail is looked into at once; otherwise when `findings` asks for it.
+        sort: `given`, the order of the captures, or `failing`: failing rows are shown first.
         strict: a failing comparison fails the cell.
         out: the name that receives the result.
         noise: how many times to run the cell again with everything moved by one ulp.
@@ -61,6 +63,7 @@ class Options:
     equal_nan: bool = False
     reference: str = "left"
     causes: bool = True
+    sort: str = "given"
     strict: bool = False
     out: str | None = None
     noise: int = 0
@@ -96,6 +99,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "equal_nan": _SWITCH,
     "reference": ("'left' or 'right'", _is(str)),
     "causes": _SWITCH,
+    "sort": ("'given' or 'failing'", _is(str)),
     "strict": _SWITCH,
     "out": ("a Python name", _is(str, _NONE)),
     "noise": ("a number of runs, 0 or more", _is(Integral)),
@@ -151,6 +155,10 @@ def _check_words(options: Options) -> None:
     """Refuse a word that is none of those an option can be."""
     if options.reference not in ("left", "right"):
         raise OptionError(f"reference is {options.reference!r}, expected 'left' or 'right'.")
+    if options.sort not in SORTS:
+        raise OptionError(
+            f"sort is {options.sort!r}, expected 'given' or 'failing'.{did_you_mean(options.sort, SORTS)}"
+        )
     if options.dtype is not None and options.dtype not in DTYPES:
         raise OptionError(
             f"dtype is {options.dtype!r}, expected one of {', '.join(DTYPES)}."
@@ -199,6 +207,7 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--equal-nan", action=switch, help="NaN in the same place counts as equal")
     parser.add_argument("--reference", metavar="left|right", help="the side that rtol is relative to")
     parser.add_argument("--causes", action=switch, help="look into why rows fail (on); --no-causes: only when asked")
+    parser.add_argument("--sort", metavar="|".join(SORTS), help="which rows are shown first")
     parser.add_argument("--strict", action=switch, help="fail the cell if the comparison fails")
     parser.add_argument(
         "--noise", type=int, metavar="K",

@@ -6,6 +6,7 @@ Renderers format a report and nothing else; they never meet a tensor or a framew
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,7 @@ class Report:
         passed: every row passed and at least one element was compared.
         summary: the outcome in one sentence.
         notes: sentences about the run as a whole.
+        sort: `given`, the order of the captures, or `failing`, which shows failing rows first.
     """
 
     sides: tuple[SideFacts, SideFacts]
@@ -115,6 +117,12 @@ class Report:
     passed: bool
     summary: str
     notes: tuple[str, ...] = ()
+    sort: str = "given"
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """The rows in the order in which they are shown."""
+        return tuple(sorted(self.rows, key=lambda row: row.passed)) if self.sort == "failing" else self.rows
 
     @property
     def has_noise(self) -> bool:
@@ -238,8 +246,12 @@ def _which(rows: tuple[Row, ...], failed: int) -> str:
 
 def _counts(rows: tuple[Row, ...]) -> str:
     """`2 equal, 1 differs`."""
-    verdicts = [row.verdict for row in rows]
-    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)) or "nothing"
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted(rows).items()) or "nothing"
+
+
+def counted(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows have which verdict, in the order in which they come."""
+    return dict(Counter(row.verdict for row in rows))
 
 
 _AT_A_GLANCE = 8  # rows

@@ -146,7 +146,7 @@ class Session:
             findings, differing = with_settings(findings, (self._objects[0], self._objects[1]), (first, second))
             notes = (*notes, *differing)
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
-        report = with_reruns(report, again) if again else report
+        report = replace(with_reruns(report, again) if again else report, sort=self.cell.options.sort)
         self.result = remember(DualResult(report, comparisons))
 
     @property
@@ -290,7 +290,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         right: the same structure on the other side; a file of several arrays is a dict.
         **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
             `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`, `causes`
-            (False: only measure; a row's `findings` still looks into its cause).
+            (False: only measure; a row's `findings` still looks into its cause), `sort`
+            ("failing" shows failing rows first; `frame` and the result itself keep the order).
 
     Returns:
         A `DualResult`; a bare tensor's row is named `value`. It keeps the tensors
@@ -320,7 +321,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     sides = SideFacts("left"), SideFacts("right")
     findings = explain_failures(comparisons) if checked.causes else None
     report = build_report(sides, comparisons, settings, findings=findings)
-    return DualResult(report, comparisons)
+    return DualResult(replace(report, sort=checked.sort), comparisons)
 
 
 def _opened(value: Any) -> Any:

@@ -19,6 +19,8 @@ def facts(row: Row, labels: Sequence[str]) -> list[Fact]:
 
 
 def _errors(row: Row) -> list[Fact]:
+    if row.verdict == "equal":
+        return [("max abs, max rel, mean abs, rms", "0"), ("mismatched", f"0 of {row.total}")]
     share = f" ({100 * (row.mismatched or 0) / row.total:.3g} %)" if row.total else ""
     return [
         ("max abs", figure(row.max_abs)), ("max rel", figure(row.max_rel)), ("mean abs", figure(row.mean_abs)),

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from dualcell.render.facts import facts
+from dualcell.render.folds import Group, groups_of
 from dualcell.render.scale import Scale, scale_of
 from dualcell.render.text import causes_named, header_line, mismatches, noise_in_words, settings_line
 from dualcell.render.words import LONGEST_SENTENCE, one_line, one_or_both, shortened
@@ -38,7 +39,9 @@ def render_html(report: Report) -> str:
     scale = scale_of(report.rows)
     more: dict[str, Any] = {
         "columns": [(column.heading, column.align) for column in columns],
+        "wide": f";min-width:min({_widest_name(report)}ch,45vw)",
         "said_of": lambda row: [column.said(row) for column in columns if column.said],
+        "groups": _groups(report),
         "labels": [side.label for side in report.sides],
         "scale": scale,
         "legend": _legend(report, scale),
@@ -46,6 +49,22 @@ def render_html(report: Report) -> str:
         "page": CAUSES_PAGE,
     }
     return str(template("table.html.jinja").render(report=report, **more)).strip()
+
+
+def _widest_name(report: Report) -> int:
+    """Room for the names in characters, the same in each group; the longest of them go on two lines."""
+    return min(max((len(row.name) for row in report.rows), default=0), _WIDEST_NAME)
+
+
+_WIDEST_NAME = 30
+
+
+def _groups(report: Report) -> tuple[Group, ...]:
+    """The tables a report is drawn as; rows that failed stand together where they come first."""
+    if report.sort != "failing":
+        return groups_of(report.rows)
+    failed, passed = (tuple(row for row in report.shown if row.passed is which) for which in (False, True))
+    return (*((Group("", failed),) if failed else ()), *groups_of(passed))
 
 
 @dataclass(frozen=True)
@@ -109,8 +128,11 @@ def bar(row: Row, scale: Scale | None) -> str:
         before = [(begin, min(stop, mark), colour) for begin, stop, colour in stops if begin < mark]
         after = [(max(begin, mark + 2), stop, colour) for begin, stop, colour in stops if stop > mark + 2]
         stops = [*before, (mark, mark + 2, MARK), *after]
-    shown = ",".join(f"{colour} {begin:.0f}%,{colour} {stop:.0f}%" for begin, stop, colour in stops if stop > begin)
-    return f"background:linear-gradient(90deg,{shown})"
+    begins = [f"{colour} {begin:.0f}%" for begin, stop, colour in stops if stop > begin]
+    ends = [f"{colour} {stop:.0f}%" for begin, stop, colour in stops if stop > begin]
+    # the first colour reaches back to the start and the last one to the end, without being told
+    inner = [edge for pair in zip(ends, begins[1:], strict=False) for edge in pair] or [begins[0], ends[0]]
+    return f"background:linear-gradient(90deg,{','.join(inner)})"
 
 
 # the address of the published docs/causes.md; while it has none, its entries stand in the report

@@ -23,9 +23,9 @@ def render_text(report: Report) -> str:
     lines = [_sentence(header_line(side)) for side in report.sides if header_line(side)]
     lines += [_sentence(settings_line(report))] if report.settings else []
     if report.rows:
-        table = [headings, *(_cells(row) for row in report.rows)]
+        table = [headings, *(_cells(row) for row in report.shown)]
         if report.has_noise:
-            said = ("drift/noise", *(noise_in_words(row) for row in report.rows))
+            said = ("drift/noise", *(noise_in_words(row) for row in report.shown))
             table = [(*row[:_NOISE], noise, *row[_NOISE:]) for row, noise in zip(table, said, strict=True)]
         lines += ["", *aligned(table, range(_NUMBERS.start, _NUMBERS.stop + report.has_noise))]
     for more in _paragraphs(report, (left, right)):
@@ -35,8 +35,8 @@ def render_text(report: Report) -> str:
 
 def _paragraphs(report: Report, labels: tuple[str, str]) -> tuple[list[str], ...]:
     """What stands below the table: reruns, causes, notes."""
-    again = [line for row in report.rows for line in _again(row)]
-    reasons = [line for row in report.rows if row.cause for line in _why(row, labels)]
+    again = [line for row in report.shown for line in _again(row)]
+    reasons = [line for row in report.shown if row.cause for line in _why(row, labels)]
     names = causes_named(report)
     reasons += [f"  dualcell explain NAME says more: {', '.join(names)}"] if names else []
     return again, reasons, [f"note: {note}" for note in report.notes]

@@ -90,6 +90,8 @@ def test_an_option_without_effect_here_is_unknown_here(name):
         ("equal_nan", None, "True or False"),
         ("reference", "middle", "'left' or 'right'"),
         ("reference", 0, "'left' or 'right'"),
+        ("sort", "worst", "'given' or 'failing'"),
+        ("sort", None, "'given' or 'failing'"),
         ("causes", "no", "True or False"),
         ("strict", 0, "True or False"),
         ("out", "my result", "a Python name"),

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 from html import unescape
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,22 +102,31 @@ def test_all_bars_share_one_scale():
     assert scale_of([replace(ROW, max_abs=0.0, allowed_at_worst=1e-5), replace(ROW, max_abs=math.nan)]) is None
 
 
-def stops(row):
-    """The bar's colours with the percents they begin and end at."""
-    found = re.findall(r"(rgba\([^)]*\)) (\d+)%,rgba\([^)]*\) (\d+)%", bar(row, Scale(-10, 0)))
-    return [(colour, int(begin), int(end)) for colour, begin, end in found]
+def colours(row, *places):
+    """The bar's colours at some percents of its width."""
+    found = re.findall(r"(rgba\([^)]*\)) (\d+)%", bar(row, Scale(-10, 0)))
+    edges = [(int(place), colour) for colour, place in found]
+    edges = [(-1, edges[0][1]), *edges, (101, edges[-1][1])]
+
+    def at(place):
+        return next(
+            (first, second) for (begin, first), (end, second) in pairwise(edges)
+            if begin <= place < end
+        )  # fmt: skip
+
+    assert all(first == second for first, second in map(at, places))  # hard edges
+    return [at(place)[0] for place in places]
 
 
 def test_a_bar_and_the_mark_of_what_is_allowed():
     clear = "rgba(0,0,0,0)"
-    assert stops(replace(ROW, max_abs=1e-8, allowed_at_worst=1e-5)) == [
-        (BARS[True], 0, 20), (clear, 20, 50), (MARK, 50, 52), (clear, 52, 100),
-    ]  # fmt: skip
+    within = replace(ROW, max_abs=1e-8, allowed_at_worst=1e-5)
+    assert colours(within, 0, 19, 21, 49, 51, 53, 99) == [BARS[True], BARS[True], clear, clear, MARK, clear, clear]
     beyond = replace(ROW, max_abs=1e-2, allowed_at_worst=1e-5, passed=False)
-    assert stops(beyond) == [(BARS[False], 0, 50), (MARK, 50, 52), (BARS[False], 52, 80), (clear, 80, 100)]
+    assert colours(beyond, 0, 49, 51, 53, 79, 81) == [BARS[False], BARS[False], MARK, BARS[False], BARS[False], clear]
     exact = replace(ROW, max_abs=1, allowed_at_worst=0.0, passed=False)
-    assert stops(exact) == [(BARS[False], 0, 100)]
-    assert stops(replace(ROW, max_abs=0.0, allowed_at_worst=5.0)) == [(clear, 0, 98), (MARK, 98, 100)]
+    assert colours(exact, 0, 50, 99) == [BARS[False]] * 3
+    assert colours(replace(ROW, max_abs=0.0, allowed_at_worst=5.0), 0, 97, 99) == [clear, clear, MARK]
     assert (bar(replace(ROW, max_abs=None), Scale(-10, 0)), bar(ROW, None)) == ("", "")
 
 

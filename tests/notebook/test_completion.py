@@ -10,7 +10,7 @@ BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\np
 OPTIONS = {
     "--allow-dtype", "--atol", "--causes", "--device", "--dtype", "--eager", "--equal-nan", "--help",
     "--init", "--no-allow-dtype", "--no-causes", "--no-eager", "--no-equal-nan", "--no-referee", "--no-strict",
-    "--noise", "--out", "--referee", "--reference", "--rtol", "--seed", "--strict", "--tol",
+    "--noise", "--out", "--referee", "--reference", "--rtol", "--seed", "--sort", "--strict", "--tol",
 }  # fmt: skip
 # the text up to the cursor, what follows it, and all that Tab offers
 OFFERED = {
@@ -29,6 +29,7 @@ OFFERED = {
     "device of a block": ("%%dual\n# --- torch --device m", "", {"mps"}),
     "dtype": ("%%dual --dtype f", "", {"float16", "float32", "float64"}),
     "reference": ("%%dual --reference ", "", {"left", "right"}),
+    "sort": ("%%dual --sort f", "", {"failing"}),
     "names": ("%%dual ", BLOCKS, {"probs", "losses", "extra"}),
     "a name": ("%%dual pr", BLOCKS, {"probs"}),
     "a name after another": ("%%dual probs lo", BLOCKS, {"losses"}),

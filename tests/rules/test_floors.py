@@ -155,6 +155,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "render/scale.py": (13, set()),
     "render/words.py": (0, set()),
     "render/facts.py": (13, set()),
+    "render/folds.py": (13, set()),
     "render/plan.py": (15, set()),
     "render/json.py": (13, set()),
     "render/html.py": (14, {"jinja2"}),

@@ -1,0 +1,124 @@
+"""Rows -> `Group`s and `Run`s: what of a long table lies folded, and under which title."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from dualcell.report import Row, counted
+
+GROUPED = 30  # a table of more rows is folded into groups, and no group by name has more
+_SMALLEST = 4  # fewer rows make no group of their own
+_COLLAPSED = 8  # in a table of more rows, equal rows that follow each other are one line
+_RUN = 3  # that many of them at least
+_OPEN = 100  # rows that may stand open in groups; those of later groups are folded even if they failed
+
+_STEP = re.compile(r"""[^.\[\]/'"]+""")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows of a table that follow each other.
+
+    Attributes:
+        rows: they.
+        folded: all are equal, so one line stands for them.
+    """
+
+    rows: tuple[Row, ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that stand in one table.
+
+    Attributes:
+        title: what their names have in common, as in `layer3.*`; empty for rows that are not folded.
+        rows: they, in order.
+        opened: some failed, so they are seen at once.
+        collapses: whether equal rows among them are one line.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    opened: bool = True
+    collapses: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have which verdict, failing ones first."""
+        return counted(sorted(self.rows, key=lambda row: row.passed))
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The rows, those that are folded into one line apart from the others."""
+        return runs_of(self.rows, self.collapses)
+
+
+def runs_of(rows: Sequence[Row], collapses: bool) -> tuple[Run, ...]:
+    """Rows in order; equal ones that follow each other together, if they are to collapse."""
+    found: list[Run] = []
+    for equal, together in groupby(rows, key=lambda row: row.verdict == "equal" and not row.cause):
+        stretch = tuple(together)
+        folded = collapses and equal and _RUN <= len(stretch) < len(rows)
+        if found and not folded and not found[-1].folded:
+            found[-1] = Run((*found[-1].rows, *stretch))
+        else:
+            found.append(Run(stretch, folded))
+    return tuple(found)
+
+
+def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:
+    """A short table as one group, a long one in groups by what the rows' names begin with."""
+    collapses = len(rows) > _COLLAPSED
+    if len(rows) <= GROUPED:
+        return (Group("", tuple(rows), collapses=collapses),) if rows else ()
+    groups: list[Group] = []
+    shown = 0
+    for title, together in _split(tuple(rows), 0):
+        opened = not title or (shown < _OPEN and not all(row.passed for row in together))
+        shown += len(together) if title and opened else 0
+        groups.append(Group(title, together, opened, collapses))
+    return tuple(groups)
+
+
+def _split(rows: tuple[Row, ...], depth: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    """Rows by the step at `depth` of their names, deeper where they are too many, with a title.
+
+    Rows that share too little with their neighbours have none; many of them are cut into pieces.
+    """
+    loose: tuple[Row, ...] = ()
+    for step, together in groupby(rows, key=lambda row: _step(row.name, depth)):
+        part = tuple(together)
+        if step is None or len(part) < _SMALLEST:
+            loose += part
+            continue
+        yield from _pieces(loose)
+        loose = ()
+        yield from _split(part, depth + 1) if len(part) > GROUPED else [(f"{_beginning(part)}*", part)]
+    yield from _pieces(loose)
+
+
+def _pieces(rows: tuple[Row, ...]) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    if 0 < len(rows) <= GROUPED:
+        yield "", rows
+        return
+    for start in range(0, len(rows), GROUPED):
+        piece = rows[start : start + GROUPED]
+        yield f"{piece[0].name} … {piece[-1].name}", piece
+
+
+def _step(name: str, depth: int) -> str | None:
+    """`layer3` of `value['layer3.conv']` at depth 1; None behind its end."""
+    steps = _STEP.findall(name)
+    return steps[depth] if depth < len(steps) else None
+
+
+def _beginning(rows: Sequence[Row]) -> str:
+    """What all names begin with: that of the first and the last in the alphabet."""
+    first, last = min(row.name for row in rows), max(row.name for row in rows)
+    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same]
