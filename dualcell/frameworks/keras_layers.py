@@ -10,11 +10,13 @@ import numpy as np
 from dualcell.coded import Coded, HostArray
 from dualcell.errors import PlanError
 from dualcell.frameworks.keras_trace import Symbolic, trace
+from dualcell.weights.einsum import einsum_form
 from dualcell.weights.features import feature_orders, in_order, with_doubts
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import GRU_RESET_BEFORE, RMS_SCALING, Form, forms_of
 from dualcell.weights.reading import Found, Place, layers_of
 from dualcell.weights.steps import flow_of
+from dualcell.weights.unsupported import einsum_hint, hint_of
 
 Variables = Callable[[Any], list[Any]]
 
@@ -62,7 +64,7 @@ class KerasReader:
             if id(layer) in seen:
                 return
             seen.add(id(layer))
-            yield Place(path, type(layer).__name__, layer, (layer.name,), variant, within)
+            yield Place(path, type(layer).__name__, layer, (layer.name,), variant, within, _hint(layer, within, path))
             if "MultiHeadAttention" in _names(layer):  # its projections are its own roles
                 return
             for name, child in self.children(layer):
@@ -133,7 +135,20 @@ def _forms(layer: Any) -> tuple[Form, ...]:
         return (GRU_RESET_BEFORE,)
     if forms and forms[0].kind == "layer_norm" and getattr(layer, "rms_scaling", False):
         return (RMS_SCALING,)
+    if not forms and _is_einsum(layer):
+        form = einsum_form(layer.equation, layer.bias_axes)
+        return () if form is None else (form,)
     return forms
+
+
+def _is_einsum(layer: Any) -> bool:
+    return "EinsumDense" in _names(layer)
+
+
+def _hint(layer: Any, within: tuple[Any, ...], path: str) -> str:
+    if _is_einsum(layer) and einsum_form(layer.equation, layer.bias_axes) is None:
+        return einsum_hint(layer.equation)
+    return hint_of(_names(layer), _names(within[0]) if within else [], path)
 
 
 def keras_array(values: HostArray) -> Any:

@@ -10,6 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.autograd.graph import increment_version
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from dualcell.coded import Coded, HostArray, codes_of
 from dualcell.errors import PlanError
@@ -21,6 +25,7 @@ from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of
 from dualcell.weights.slots import Slots
 from dualcell.weights.steps import flow_of
+from dualcell.weights.unsupported import computed_hint, projected_hint
 
 _RECURRENT = {"RNN_TANH": "rnn", "RNN_RELU": "rnn", "LSTM": "lstm", "GRU": "gru"}
 
@@ -109,7 +114,7 @@ def _walk(module: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _layers(path: str, module: Any, names: dict[int, str]) -> Iterator[Layer]:
     arrays = {name: _found(name, array, names) for name, array in _own(module)}
-    place = Place(path, type(module).__name__, module)
+    place = Place(path, type(module).__name__, module, hint=_hint(path, module))
     yield from layers_of(place, _forms(module), arrays)
 
 
@@ -132,6 +137,30 @@ def _forms(module: Any) -> tuple[Form, ...]:
     if forms and forms[0].kind == "batch_norm" and module.running_mean is None:
         return tuple(Form("batch_norm_of_batch", form.parts) for form in forms)
     return forms
+
+
+def _hint(path: str, module: Any) -> str:
+    """What to do about a module whose weights no layer of Keras holds in this way."""
+    if isinstance(module, nn.LSTM) and module.proj_size:
+        return projected_hint(module.proj_size)
+    if isinstance(module, ParametrizationList):
+        name, by = path.rpartition(".")[2], " and ".join(type(each).__name__ for each in module)
+        undo = f"torch.nn.utils.parametrize.remove_parametrizations(module, {name!r})"
+        return computed_hint(name, f"{by} (torch.nn.utils.parametrize)", undo)
+    hooks: dict[int, Any] = vars(module)["_forward_pre_hooks"]  # the old way, which has no public name
+    for hook in hooks.values():
+        for kind, by, undo in _HOOKS:
+            if isinstance(hook, kind):
+                name = str(getattr(hook, "name", "") or getattr(hook, "_tensor_name", ""))
+                return computed_hint(name, f"torch.nn.utils.{by}", f"torch.nn.utils.{undo}(module, {name!r})")
+    return ""
+
+
+_HOOKS = (
+    (WeightNorm, "weight_norm", "remove_weight_norm"),
+    (SpectralNorm, "spectral_norm", "remove_spectral_norm"),
+    (BasePruningMethod, "prune", "prune.remove"),
+)
 
 
 def _recurrent_forms(module: Any) -> Iterator[Form]:

@@ -60,6 +60,35 @@ def configuration(matching: Matching, source: Any, target: Any) -> tuple[Configu
     return tuple(found)
 
 
+def norm_hints(matching: Matching, found: Iterable[Configuration]) -> tuple[str, ...]:
+    """What to change where a normalization's scale and offset are left over because its twin has neither.
+
+    Args:
+        matching: with what is left over.
+        found: the settings that differ.
+    """
+    said: list[str] = []
+    for side, layers in enumerate((matching.source_left, matching.target_left)):
+        for layer in (layer for layer in layers if layer.kind in _NORMS):
+            told = [one for one in found if one.difference.setting in ("scale", "center") and _is_of(layer, one, side)]
+            fixes = dict.fromkeys(one.difference.right_fix for one in told if one.difference.right_fix)
+            if fixes:
+                names = told[0].source, told[0].target
+                roles = " and ".join(weight.role for weight in layer.weights)
+                said.append(
+                    f"{names[side]!r} ({layer.native}) has {roles}, and {names[1 - side]!r} does not: "
+                    f"build {names[1]!r} with {', '.join(fixes)}"
+                )
+    return tuple(said)
+
+
+_NORMS = ("layer_norm", "group_norm", "rms_norm", "batch_norm_of_batch")
+
+
+def _is_of(layer: Layer, one: Configuration, side: int) -> bool:
+    return (one.source, one.target)[side] in (layer.path, *layer.aliases)
+
+
 def _parts(model: Any) -> dict[int, Settings]:
     """Settings of a model's parts by id; zeros before a convolution count as its padding."""
     found: dict[int, Settings] = {}

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dualcell.weights.axes import Reshape
 from dualcell.weights.inventory import Layer
 from dualcell.weights.kinds import feature_axes
 from dualcell.weights.steps import Step, Trace
@@ -183,7 +184,14 @@ def in_order(index: int, layer: Layer, orders: FeatureOrders) -> Layer:
                 layer, doubt=_doubt(layer, "the model merges or moves axes there in a way that is not known")
             )
         layer = layer.with_features(axes, order.segments)
+    if layer.kind == "dense" and orders.maps.get(index) == "image" and _merges(layer):
+        return replace(layer, doubt=_doubt(layer, "it sums over axes of maps, whose order PyTorch may have otherwise"))
     return _with_space(layer, orders.maps.get(index, "unknown"))
+
+
+def _merges(layer: Layer) -> bool:
+    """Whether a dense layer sums over several axes, or makes several: an EinsumDense."""
+    return any(isinstance(step, Reshape) for step in layer.weights[0].move)
 
 
 def _with_space(layer: Layer, maps: str) -> Layer:

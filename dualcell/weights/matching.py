@@ -260,6 +260,10 @@ class _Matcher:
                 reason = "the source has its layers in another order than the target, so the order does not decide"
                 if len(left) != len(right):
                     reason = f"there are {len(left)} of them in the source and {len(right)} in the target"
+                    hints = (
+                        self.sides[side].layers[index].hint for side, each in enumerate((left, right)) for index in each
+                    )
+                    reason += "".join(f" ({hint})" for hint in dict.fromkeys(hints) if hint)
                 raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), reason))
 
     def _couples(self, left: Sequence[int], right: Sequence[int]) -> list[Couple]:

@@ -14,7 +14,7 @@ from dualcell.frameworks.registry import array_adapter, model_adapter
 from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
-from dualcell.weights.configuration import Configuration, configuration
+from dualcell.weights.configuration import Configuration, configuration, norm_hints
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
@@ -238,7 +238,9 @@ def plan_weights(
     inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     found = configuration(matching, source, target)
-    return WeightPlan(inventories[0], inventories[1], draft(matching), found, _adapter(target, "target"))
+    made = draft(matching)
+    made = replace(made, hints=(*made.hints, *norm_hints(matching, found)))
+    return WeightPlan(inventories[0], inventories[1], made, found, _adapter(target, "target"))
 
 
 def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:

@@ -40,6 +40,7 @@ class Place:
         aliases: see `inventory.Layer`.
         variant: see `inventory.Layer`.
         within: see `inventory.Layer`.
+        hint: see `inventory.Layer`.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Place:
     aliases: tuple[str, ...] = ()
     variant: str = ""
     within: tuple[Any, ...] = field(default=(), repr=False)
+    hint: str = ""
 
 
 def layers_of(place: Place, forms: Sequence[Form], arrays: Mapping[str, Found]) -> Iterator[Layer]:
@@ -61,8 +63,8 @@ def layers_of(place: Place, forms: Sequence[Form], arrays: Mapping[str, Found]) 
     known: set[str] = set()
     for form in forms:
         weights = tuple(_weights(form, arrays))
-        known |= {part.name for part in form.parts}
         if weights and weights[0].role in _main(form.kind):
+            known |= {part.name for part in form.parts}
             yield _layer(place, form, weights)
     for name, found in arrays.items():
         if name not in known:
@@ -80,7 +82,7 @@ def bare(place: Place, found: Found) -> Layer:
     """A weight on its own: a parameter or buffer outside the layers of the table."""
     weight = Weight("value", found.path, found.shape, found.dtype, move=BARE.move(found.shape))
     kind = "counter" if "int" in found.dtype and not found.shape else "weight"
-    return Layer(found.path, kind, (weight,), native=place.native, source=place.layer)
+    return Layer(found.path, kind, (weight,), native=place.native, hint=place.hint, source=place.layer)
 
 
 def _weights(form: Form, arrays: Mapping[str, Found]) -> Iterator[Weight]:
@@ -105,5 +107,5 @@ def _layer(place: Place, form: Form, weights: tuple[Weight, ...]) -> Layer:
         variants.append("" if groups == 1 else f"groups={groups}")
     return Layer(
         place.path, form.kind, weights, ", ".join(filter(None, variants)), place.native, place.aliases,
-        hint=form.hint, source=place.layer, within=place.within,
+        hint=form.hint or place.hint, source=place.layer, within=place.within,
     )  # fmt: skip

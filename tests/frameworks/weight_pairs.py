@@ -87,6 +87,23 @@ def dense(draw: Any) -> LayerPair:
 
 
 @st.composite
+def einsum_dense(draw: Any) -> LayerPair:
+    """A dense layer, projections into heads and out of them, in any order of the kernel's axes."""
+    summed, made = draw(st.sampled_from([("m", "n"), ("m", "uh"), ("uh", "n"), ("uh", "vw")]))
+    kernel, bias = "".join(draw(st.permutations(summed + made))), draw(flags)
+    before, after = (tuple(draw(st.integers(1, 4)) for _ in letters) for letters in (summed, made))
+
+    def flat(array: Array) -> Array:
+        return array.reshape(2, 3, -1)
+
+    return LayerPair(
+        lambda: layers.EinsumDense(f"bq{summed},{kernel}->bq{made}", (3, *after), bias_axes=made if bias else None),
+        nn.Linear(int(np.prod(before)), int(np.prod(after)), bias=bias),
+        noise(2, 3, *before), flat, lambda array: array.reshape(2, 3, *after),
+    )  # fmt: skip
+
+
+@st.composite
 def conv(draw: Any) -> LayerPair:
     rank, groups, bias = draw(st.sampled_from([1, 2, 3])), draw(st.integers(1, 3)), draw(flags)
     before, after = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
@@ -220,7 +237,8 @@ def attention(draw: Any) -> LayerPair:
 
 
 KINDS = {
-    "Dense": dense(), "Conv": conv(), "DepthwiseConv": depthwise(), "SeparableConv": separable(),
+    "Dense": dense(), "EinsumDense": einsum_dense(), "Conv": conv(),
+    "DepthwiseConv": depthwise(), "SeparableConv": separable(),
     "ConvTranspose": conv_transpose(), "Embedding": embedding(), "BatchNormalization": batch_norm(),
     "LayerNormalization": layer_norm(), "GroupNormalization": group_norm(), "RMSNormalization": rms_norm(),
     "PReLU": prelu(), "recurrent": recurrent(), "MultiHeadAttention": attention(),
