@@ -24,6 +24,7 @@ from dualcell.options import (
     parse_line,
     refuse_options,
 )  # fmt: skip
+from dualcell.sources import CodeLine
 
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
 POWER, WEIGHTS, INIT = "power", "weights", "init"  # lines of their own, which belong to no run
@@ -53,6 +54,7 @@ class Block:
         imported: modules its statements import.
         line: line of its header, counted from 1.
         read: names its statements look up, in functions too.
+        code: its lines as typed, the header's included; empty if they are not at hand.
     """
 
     framework: str
@@ -63,6 +65,7 @@ class Block:
     imported: frozenset[str] = frozenset()
     line: int = 1
     read: tuple[str, ...] = ()
+    code: tuple[CodeLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Cell:
         options: cell-wide options.
         notes: sentences the reader of the result should see.
         reads: names that occur in the cell.
+        above: the lines before the first block, as typed.
+        below: `%dual diff` as typed.
     """
 
     blocks: tuple[Block, ...]
@@ -82,6 +87,8 @@ class Cell:
     options: Options
     notes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    above: tuple[CodeLine, ...] = ()
+    below: tuple[CodeLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class RawBlock:
     certain: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    code: tuple[CodeLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ class RawCell:
         diff: the text after `%dual diff`; empty if there is no such line.
         near: headers that look like one but name no framework, as (line, word).
         reads: names that occur in the cell.
+        above: the lines before the first block, as typed.
+        below: `%dual diff` as typed.
     """
 
     opening: str | None
@@ -113,6 +123,8 @@ class RawCell:
     diff: str = ""
     near: tuple[tuple[int, str], ...] = ()
     reads: tuple[str, ...] = ()
+    above: tuple[CodeLine, ...] = ()
+    below: tuple[CodeLine, ...] = ()
 
 
 def is_cell_magic(text: str) -> bool:
@@ -196,12 +208,43 @@ def is_header(text: str) -> bool:
     return verb not in (OPEN, DIFF, POWER, WEIGHTS, INIT, "") and verb.isidentifier()
 
 
-def read_block(header: str, line: int, statements: Sequence[ast.stmt]) -> RawBlock:
+def read_block(
+    header: str, line: int, statements: Sequence[ast.stmt], code: tuple[CodeLine, ...] = ()
+) -> RawBlock:  # fmt: skip
     """What a block's statements bind, import and look up."""
     names, certain, imported = bindings(statements)
     nodes = (node for statement in statements for node in ast.walk(statement))
     read = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
-    return RawBlock(header, line, names, certain, imported, tuple(read))
+    return RawBlock(header, line, names, certain, imported, tuple(read), code)
+
+
+def makers(statements: Sequence[ast.stmt]) -> dict[int, tuple[str, ...]]:
+    """Line -> what it makes: the names it binds, those of its taps, and `SHOWN`.
+
+    Examples:
+        >>> makers(ast.parse("h = net(x)\\nwith quiet():\\n    y = tap('fc', h)\\ny").body)
+        {1: ('h',), 3: ('y', 'fc'), 4: ('(last expression)',)}
+    """
+    made: dict[int, dict[str, None]] = {}
+    for statement in statements:
+        found = [*_bound(statement), *((name, statement.lineno) for name in _timed(statement))]
+        for name, line in (*found, *_tapped(statement)):
+            made.setdefault(line, {})[name] = None
+    if statements and isinstance(statements[-1], ast.Expr):
+        made.setdefault(statements[-1].lineno, {})[SHOWN] = None
+    return {line: tuple(names) for line, names in made.items()}
+
+
+SHOWN = "(last expression)"  # no name of Python's
+
+
+def _tapped(statement: ast.stmt) -> Iterator[tuple[str, int]]:
+    """The names that calls like `dualcell.tap("fc", ...)` give what they record, each with its line."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == "tap" and isinstance(node.args[0].value, str):
+                yield node.args[0].value, node.lineno
 
 
 def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -219,7 +262,7 @@ def bindings(statements: Sequence[ast.stmt]) -> tuple[tuple[str, ...], tuple[str
     certain: dict[str, None] = {}
     imported: dict[str, None] = {}
     for statement in statements:
-        found = list(_bound(statement))
+        found = [name for name, _ in _bound(statement)]
         names |= dict.fromkeys((*found, *_timed(statement)))
         if not isinstance(statement, _MAYBE):
             walrus = {node.target.id for node in ast.walk(statement) if isinstance(node, ast.NamedExpr)}
@@ -236,21 +279,22 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def _bound(node: ast.AST, *, comprehension: bool = False) -> Iterator[str]:
-    """Names that running `node` at the top level binds, in source order."""
+def _bound(node: ast.AST, *, comprehension: bool = False) -> Iterator[tuple[str, int]]:
+    """Names that running `node` at the top level binds, in source order, each with its line."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not comprehension:
-        yield node.id
+        yield node.id, node.lineno
     elif isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
+        yield node.asname or node.name.partition(".")[0], node.lineno
     elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
-        yield from filter(None, [node.rest if isinstance(node, ast.MatchMapping) else node.name])
+        name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+        yield from [(name, node.lineno)] if name else []
     elif isinstance(node, ast.NamedExpr):
         yield from _bound(node.value, comprehension=comprehension)
-        yield node.target.id
+        yield node.target.id, node.target.lineno
         return
     if isinstance(node, _SCOPES):
-        yield from () if isinstance(node, ast.Lambda) else (node.name,)
-        yield from _globals(node)
+        yield from () if isinstance(node, ast.Lambda) else ((node.name, node.lineno),)
+        yield from ((name, node.lineno) for name in _globals(node))
         return
     inside = comprehension or isinstance(node, _COMPREHENSIONS)
     children: Iterator[ast.AST] = ast.iter_child_nodes(node)
@@ -272,7 +316,7 @@ def _timed(statement: ast.stmt) -> Iterator[str]:
                     timed = ast.parse(str(words[1]))
                 except SyntaxError:
                     continue
-                yield from (name for inner in timed.body for name in _bound(inner))
+                yield from (name for inner in timed.body for name, _ in _bound(inner))
 
 
 def _globals(node: ast.AST) -> Iterator[str]:
@@ -329,19 +373,20 @@ def read_cell(raw: RawCell, defaults: Options) -> Cell:
                 f"Line {block.line}: unexpected {words!r} after the framework. A label follows a colon "
                 f"(`{header.framework}: {words}`), captures stand on the {first} or on %dual diff."
             )
-    after = (*COMPARE_OPTIONS, "strict", "out")
+    after = (*COMPARE_OPTIONS, "strict", "out", "code", "large")
     refuse_options(dict(diff.given), after, "%dual diff, as the blocks have run by then", "the first %dual line")
     options = options_from(dict(opening.given) | dict(diff.given), defaults)
     labels = _labels(headers)
     blocks = tuple(
         Block(
             header.framework, label, options_from(dict(header.line.given), options),
-            block.names, frozenset(block.certain), frozenset(block.imported), block.line, block.read,
+            block.names, frozenset(block.certain), frozenset(block.imported), block.line, block.read, block.code,
         )
         for header, label, block in zip(headers, labels, raw.blocks, strict=True)
     )  # fmt: skip
     notes = (_near(line, word) for line, word in raw.near if did_you_mean(word.lower(), spellings()))
-    return Cell(blocks, opening.captures + diff.captures, options, tuple(notes), raw.reads)
+    captures = opening.captures + diff.captures
+    return Cell(blocks, captures, options, tuple(notes), raw.reads, raw.above, raw.below)
 
 
 def _header(block: RawBlock) -> _Header:

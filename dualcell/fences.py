@@ -9,6 +9,7 @@ everything is put back, before an error goes on its way.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -21,9 +22,11 @@ from dualcell.blocks import (
     fence_text,
     fence_verb,
     is_header,
+    makers,
     near_headers,
     read_block,
 )
+from dualcell.sources import CodeLine, TypedLines, typed_lines
 
 RUNTIME = "dualcell.notebook"
 
@@ -35,16 +38,22 @@ def pack(raw: RawCell) -> tuple[Any, ...]:
 
 def unpack(spec: tuple[Any, ...]) -> RawCell:
     """The inverse of `pack`."""
-    opening, blocks, diff, near, reads = spec
-    return RawCell(opening, tuple(RawBlock(*block) for block in blocks), diff, near, reads)
+    opening, blocks, diff, near, reads, above, below = spec
+    unpacked = (RawBlock(*block[:-1], code=_lines(block[-1])) for block in blocks)
+    return RawCell(opening, tuple(unpacked), diff, near, reads, _lines(above), _lines(below))
 
 
-def weave(module: ast.Module, source: str) -> ast.Module:
+def _lines(spec: tuple[Any, ...]) -> tuple[CodeLine, ...]:
+    return tuple(CodeLine(*line) for line in spec)
+
+
+def weave(module: ast.Module, source: str, typed: str = "") -> ast.Module:
     """Replace the fences of a cell with calls to the runtime.
 
     Args:
         module: the parsed cell, after IPython's own transformations.
         source: the text it was parsed from.
+        typed: the text before those, for who looks at the result.
 
     Returns:
         A new module; the same one if the cell has no fence at its top level.
@@ -55,8 +64,9 @@ def weave(module: ast.Module, source: str) -> ast.Module:
     body: list[ast.stmt] = []
     checks: list[ast.stmt] = []
     end = 0
+    text = typed_lines(source, typed)
     for number, run in enumerate(runs):
-        raw = run.raw(source)
+        raw = run.raw(source, text)
         first = module.body[run.start]
         checks.append(ast.copy_location(ast.Expr(_call(first, "check", pack(raw))), first))
         body += module.body[end : run.start]
@@ -68,18 +78,36 @@ def weave(module: ast.Module, source: str) -> ast.Module:
 
 @dataclass(frozen=True)
 class _Run:
-    """The statements of one comparison: `[start, end)` of the cell's body."""
+    """The statements of one comparison: `[start, end)` of the cell's body.
+
+    `after` is the line where what belongs to no earlier run begins.
+    """
 
     statements: Sequence[ast.stmt]
     start: int
     end: int
     is_last: bool
+    after: int
 
-    def raw(self, source: str) -> RawCell:
+    def raw(self, source: str, text: TypedLines) -> RawCell:
+        """What the run says.
+
+        Args:
+            source: the cell's text as it was parsed.
+            text: the lines as typed.
+        """
         opening = self._text_of(OPEN)
         diff = self._text_of(DIFF)
-        blocks = tuple(read_block(header, line, statements) for header, line, statements in self._blocks())
-        return RawCell(opening, blocks, diff or "", near_headers(source), self._reads())
+        found = self._blocks()
+        final = self.statements[-1]
+        end = final.lineno if diff is not None else math.inf
+        starts = [line for _, line, _ in found] + [end]
+        blocks = tuple(
+            read_block(header, line, statements, text.between(line, following, makers(statements)))
+            for (header, line, statements), following in zip(found, starts[1:], strict=True)
+        )
+        above, below = text.between(self.after, starts[0]), text.between(end, final.lineno + 1)
+        return RawCell(opening, blocks, diff or "", near_headers(source), self._reads(), above, below)
 
     def _reads(self) -> tuple[str, ...]:
         code = (statement for statement in self.statements if fence_text(statement) is None)
@@ -159,6 +187,7 @@ def _runs(body: Sequence[ast.stmt]) -> list[_Run]:
     """Cut a cell into runs: from the opener or first header to `diff` or the end."""
     runs: list[_Run] = []
     start: int | None = None
+    after = 1
     for position, statement in enumerate(body):
         text = fence_text(statement)
         if text is None:
@@ -167,10 +196,10 @@ def _runs(body: Sequence[ast.stmt]) -> list[_Run]:
         if start is None and (verb in (OPEN, DIFF) or is_header(text)):
             start = position
         if verb == DIFF and start is not None:
-            runs.append(_Run(body[start : position + 1], start, position + 1, position + 1 == len(body)))
-            start = None
+            runs.append(_Run(body[start : position + 1], start, position + 1, position + 1 == len(body), after))
+            start, after = None, statement.lineno + 1
     if start is not None:
-        runs.append(_Run(body[start:], start, len(body), True))
+        runs.append(_Run(body[start:], start, len(body), True, after))
     return runs
 
 

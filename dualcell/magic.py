@@ -43,6 +43,8 @@ class DualMagics(Magics):
     noise = Int(0, help="runs with everything moved by one ulp").tag(config=True)
     referee = Bool(False, help="run the cell again in float64").tag(config=True)
     out = Unicode(None, allow_none=True, help="store the result under this name").tag(config=True)
+    code = Bool(False, help="show the code of both blocks").tag(config=True)
+    large = Bool(False, help="show the result as a slide").tag(config=True)
 
     def defaults(self) -> Options:
         """What holds where a cell is silent."""
@@ -121,11 +123,11 @@ class Transformers:
     """The three hooks a cell passes through: raw text, final text, parsed module."""
 
     def __init__(self) -> None:
-        self.visible = self.source = ""
+        self.typed = self.visible = self.source = ""
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """`%%dual` text into fences, line by line (`input_transformers_cleanup`)."""
-        text = "".join(lines)
+        text = self.typed = "".join(lines)
         self.visible = ""
         if not text.startswith(f"%%{MAGIC}"):
             return lines
@@ -149,7 +151,7 @@ class Transformers:
         from dualcell.notebook import show_visible_source
 
         try:
-            woven = weave(module, self.source)
+            woven = weave(module, self.source, self.typed)
         except RecursionError:  # anything else than a rejection would switch dualcell off for good
             raise InputRejected("dualcell: an expression in this cell is nested too deeply to be read.") from None
         if woven is not module and self.visible:

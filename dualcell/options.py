@@ -49,6 +49,8 @@ class Options:
         out: the name that receives the result.
         noise: how many times to run the cell again with everything moved by one ulp.
         referee: run the cell again in float64, to see which side is nearer to the truth.
+        code: show the code of both blocks above what came of it.
+        large: show the result as a slide: large letters, a short table.
     """
 
     device: str = "auto"
@@ -68,6 +70,8 @@ class Options:
     out: str | None = None
     noise: int = 0
     referee: bool = False
+    code: bool = False
+    large: bool = False
 
     @property
     def tolerances(self) -> Tolerances:
@@ -104,6 +108,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "out": ("a Python name", _is(str, _NONE)),
     "noise": ("a number of runs, 0 or more", _is(Integral)),
     "referee": _SWITCH,
+    "code": _SWITCH,
+    "large": _SWITCH,
 }
 OPTION_NAMES = tuple(field.name for field in fields(Options))
 
@@ -214,6 +220,8 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
         help="run the cell K times more with inputs and weights moved by one ulp: is a difference only rounding?",
     )  # fmt: skip
     parser.add_argument("--referee", action=switch, help="run the cell again in float64: which side is nearer?")
+    parser.add_argument("--code", action=switch, help="show the code of both blocks, the lines that differ marked")
+    parser.add_argument("--large", action=switch, help="show the result as a slide: large letters, a short table")
     parser.add_argument("--out", metavar="NAME", help="store the result under this name")
     parser.add_argument("-h", "--help", action="store_true", help="show this text")
     return parser

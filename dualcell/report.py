@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dualcell.comparison import Comparison
 from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
+from dualcell.sources import Code
 from dualcell.tolerance import Tolerance
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ class Report:
         summary: the outcome in one sentence.
         notes: sentences about the run as a whole.
         sort: `given`, the order of the captures, or `failing`, which shows failing rows first.
+        code: the text of both blocks; None outside a cell.
+        shows_code: whether it was asked for.
+        large: whether a slide was asked for.
     """
 
     sides: tuple[SideFacts, SideFacts]
@@ -118,6 +122,9 @@ class Report:
     summary: str
     notes: tuple[str, ...] = ()
     sort: str = "given"
+    code: Code | None = None
+    shows_code: bool = False
+    large: bool = False
 
     @property
     def shown(self) -> tuple[Row, ...]:

@@ -15,8 +15,9 @@ from dualcell.errors import DualMismatch, did_you_mean
 from dualcell.explanations import explain
 from dualcell.histogram import Histogram, error_histogram
 from dualcell.plain_pass import absolute_error
-from dualcell.render.html import render_html
+from dualcell.render.cell import cell_html, cell_text
 from dualcell.render.json import render_json
+from dualcell.render.page import page_html
 from dualcell.render.text import render_text
 from dualcell.report import COLUMNS, Report, Row
 
@@ -194,19 +195,31 @@ class DualResult:
             )
         path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
 
+    def to_html(self, path: str | Path, *, large: bool = False) -> None:
+        """Write one page that needs nothing else: the code, the table, the causes and what to change.
+
+        It works offline, follows the reader's light or dark theme, and prints.
+        `save("report.html")` writes the same.
+
+        Args:
+            path: the file to write, UTF-8.
+            large: write a slide: large letters, a short table.
+        """
+        Path(path).write_text(page_html(self.report, large=large), encoding="utf-8")
+
     def __repr__(self) -> str:
-        return render_text(self.report)
+        return cell_text(self.report)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[Mapping[str, str], Mapping[str, Any]]:
         """HTML and text from one report; the data in the output's metadata."""
-        data = {"text/html": render_html(self.report), "text/plain": render_text(self.report)}
+        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report)}
         return data, {"dualcell": render_json(self.report)}
 
 
 _WRITERS = {
     ".json": lambda result: json.dumps(render_json(result.report), indent=1, allow_nan=False) + "\n",
-    ".html": lambda result: '<!doctype html>\n<meta charset="utf-8">\n' + render_html(result.report) + "\n",
-    ".txt": lambda result: render_text(result.report) + "\n",
+    ".html": lambda result: page_html(result.report),
+    ".txt": lambda result: cell_text(result.report) + "\n",
     ".csv": lambda result: result.frame.to_csv(),
 }
 

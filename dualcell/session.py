@@ -7,12 +7,13 @@ One `Session` serves the cell magic, the fences and the context manager; `compar
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dualcell.blocks import Block, Cell
+from dualcell.blocks import SHOWN, Block, Cell
 from dualcell.captures import OUT, Captures, Side, Watch, capture, root, take, unbound_hint
 from dualcell.cell_settings import objects_of, with_settings
 from dualcell.comparison import compare_pair
@@ -22,9 +23,10 @@ from dualcell.files import open_file
 from dualcell.noise import Again
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
-from dualcell.report import SideFacts, build_report, settings_of, with_reruns
+from dualcell.report import Report, Row, SideFacts, build_report, in_words, settings_of, with_reruns
 from dualcell.requests import Request, free_names, read_requests
 from dualcell.result import DualResult, remember
+from dualcell.sources import Code, Outcome, mark
 from dualcell.taps import Recorder
 from dualcell.tolerance import glob_matches
 
@@ -106,7 +108,7 @@ class Session:
         except Exception as failure:  # the user's own error is the news
             note = f"what came before could not be compared: {type(failure).__name__}: {failure}"
             report = build_report(self._sides(), (), settings_of(self.cell.options), (note,), stopped)
-            self.result = remember(DualResult(report, ()))
+            self.result = remember(DualResult(self._with_code(report), ()))
 
     def doubt(self) -> None:
         """The running block was cut short, so no name is surely bound any more."""
@@ -147,7 +149,7 @@ class Session:
             notes = (*notes, *differing)
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         report = replace(with_reruns(report, again) if again else report, sort=self.cell.options.sort)
-        self.result = remember(DualResult(report, comparisons))
+        self.result = remember(DualResult(self._with_code(report), comparisons))
 
     @property
     def names_asked_for(self) -> tuple[str, ...]:
@@ -211,6 +213,28 @@ class Session:
         if request is None or len(self._bound) < 2 or not (pair.left.missing and pair.right.missing):
             return pair
         return _neither(pair, request, {name for block in self.cell.blocks for name in block.names}, self._bound)
+
+    def _with_code(self, report: Report) -> Report:
+        """The report with the text of both blocks and what came of each line, and how it is to be shown."""
+        cell, options = self.cell, self.cell.options
+        left, right = (block.code for block in cell.blocks)
+        if not left or not right:  # `dual`, or text that another extension has rewritten
+            return replace(report, large=options.large)
+        outcomes = [self._outcome(row) for row in report.rows]
+        code = mark(Code(left, right, cell.above, cell.below), outcomes, self.labels)
+        return replace(report, code=code, shows_code=options.code, large=options.large)
+
+    def _outcome(self, row: Row) -> Outcome:
+        """What became of a row, and which names its two sides were made from."""
+        fits = [one for one in self.requests if re.match(re.escape(one.row) + r"($|[.\[ ])", row.name)]
+        more = f"max abs {in_words(row.max_abs)}" if row.max_abs else ""
+        if fits:
+            one = max(fits, key=lambda one: len(one.row))
+            capture, left, right = one.row, free_names(one.left), free_names(one.right)
+        else:
+            capture = root(row.name)
+            left = right = (capture,) if capture != OUT or OUT in self._automatic() else (SHOWN,)
+        return Outcome(row.name, capture, row.verdict, not row.passed, left, right, more)
 
     def _sides(self) -> tuple[SideFacts, SideFacts]:
         def facts(index: int) -> SideFacts:

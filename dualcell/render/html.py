@@ -172,9 +172,9 @@ def _environment() -> Any:
         "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
         "mismatches": mismatches, "noise": noise_in_words, "short": shortened, "sentence": _sentence,
     }  # fmt: skip
-    style = (folder / "table.css").read_text(encoding="utf-8")
+    sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
-        "style": style, "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
+        "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"], "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
         "pictures": lambda _: "",
     }  # fmt: skip
     environment.globals |= known

@@ -6,7 +6,7 @@ JSON has no NaN and no infinity; they become the strings `nan`, `inf` and `-inf`
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from dualcell.report import Report
@@ -20,8 +20,11 @@ def render_json(report: Report) -> dict[str, Any]:
     Returns:
         A dict with `schema`, `passed`, `summary`, `sides`, `settings`, `notes` and `rows`.
     """
-    plain: dict[str, Any] = _plain(asdict(report))
-    return {"schema": SCHEMA, **plain}
+    plain: dict[str, Any] = _plain(asdict(replace(report, code=None)))
+    return {"schema": SCHEMA, **{name: value for name, value in plain.items() if name not in _LOOKS}}
+
+
+_LOOKS = ("code", "shows_code", "large")  # how it is shown; the notebook has the code
 
 
 def _plain(value: Any) -> Any:

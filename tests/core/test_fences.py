@@ -132,7 +132,7 @@ def test_one_header_only_brings_the_near_ones():
     [spec] = {
         node.value
         for node in ast.walk(woven("%dual keras\n1\n# --- pytroch ---\n2"))
-        if isinstance(node, ast.Constant) and isinstance(node.value, tuple) and len(node.value) == 5
+        if isinstance(node, ast.Constant) and isinstance(node.value, tuple) and len(node.value) == 7
     }
     assert unpack(spec).near == ((3, "pytroch"),)
 

@@ -122,7 +122,8 @@ def test_a_bad_tolerance_is_refused_when_it_is_given():
 
 def test_every_option_is_checked_parsed_and_named_once():
     assert OPTION_NAMES == tuple(field.name for field in fields(Options))
-    assert {*BLOCK_OPTIONS, *COMPARE_OPTIONS} | {"strict", "out", "noise", "referee"} == set(OPTION_NAMES)
+    others = {"strict", "out", "noise", "referee", "code", "large"}
+    assert {*BLOCK_OPTIONS, *COMPARE_OPTIONS} | others == set(OPTION_NAMES)
     assert {action.dest for action in build_parser()._actions} == {*OPTION_NAMES, "captures", "help"}
     for name in OPTION_NAMES:
         assert said(options_from, {name: object()}).startswith(f"{name} is <object")

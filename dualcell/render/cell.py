@@ -1,0 +1,45 @@
+"""`Report` -> what a cell shows: the code if it was asked for, then the table."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import Any
+
+from dualcell.render.code import code_html, code_text
+from dualcell.render.html import render_html, template
+from dualcell.render.text import render_text
+from dualcell.report import Report
+
+
+def cell_html(report: Report) -> str:
+    """What a cell shows, as one HTML fragment; the same report always gives the same text."""
+    code = code_html(report) if report.shows_code else ""
+    if report.large:
+        return slide_html(report, code)
+    if not code:
+        return render_html(report)
+    return str(template("cell.html.jinja").render(code=code, table=render_html(report))).strip()
+
+
+def cell_text(report: Report) -> str:
+    """The same for a terminal."""
+    code = code_text(report, shutil.get_terminal_size().columns) if report.shows_code else ""
+    return f"{code}\n\n{render_text(report)}" if code else render_text(report)
+
+
+def slide_html(report: Report, code: str = "") -> str:
+    """A short table in large letters: row, verdict, max abs and cause; failed rows first.
+
+    Args:
+        report: what is shown.
+        code: the code as HTML, to stand above it.
+    """
+    rows = sorted(report.rows, key=lambda row: row.passed)
+    rest = Counter(row.verdict for row in rows[_ON_A_SLIDE:])
+    more = ", ".join(f"{count} {verdict}" for verdict, count in rest.items())
+    known: dict[str, Any] = {"report": report, "code": code, "rows": rows[:_ON_A_SLIDE], "more": more}
+    return str(template("slide.html.jinja").render(**known)).strip()
+
+
+_ON_A_SLIDE = 10  # rows, at 24 pixels each

@@ -1,0 +1,151 @@
+"""`Code` -> the source of both blocks side by side, as HTML and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dualcell.render.html import TINTS, template
+from dualcell.render.words import one_line
+from dualcell.report import Report
+from dualcell.sources import CodeLine, level
+
+_GAP = "   "  # between two columns of text
+_TAB = 4
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A line ready to be drawn.
+
+    Attributes:
+        line: the line; None for a gap, which keeps both blocks level.
+        gutter: the mark of a failed line and the number.
+        pieces: (kind, text) of the code; the kind is a letter of `_KINDS`, or empty.
+    """
+
+    line: CodeLine | None
+    gutter: str = ""
+    pieces: tuple[tuple[str, str], ...] = ()
+
+
+def lanes(report: Report) -> tuple[str, str]:
+    """The source of the left and of the right block, each as HTML that keeps level with the other."""
+    left, right = _drawn(report)
+    return _html(left), _html(right)
+
+
+def code_html(report: Report) -> str:
+    """The whole cell as HTML, with the first divergent line in words; empty if its text is not known."""
+    code = report.code
+    if code is None:
+        return ""
+    above, below = (_html(_draw(lines, _width(report))) for lines in (code.above, code.below))
+    known: dict[str, Any] = {"lanes": lanes(report), "above": above, "below": below, "report": report}
+    return str(template("code.html.jinja").render(part="cell", **known)).strip()
+
+
+def code_text(report: Report, width: int) -> str:
+    """The same as text: in two columns if they fit in `width` characters, else one after the other."""
+    code = report.code
+    if code is None:
+        return ""
+    labels = [one_line(side.label) for side in report.sides]
+    sides = [[_plain(one) for one in side] for side in _drawn(report)]
+    widths = [max(len(label), *(len(line) for line in side)) for label, side in zip(labels, sides, strict=True)]
+    above, below = ([_plain(one) for one in _draw(lines, _width(report))] for lines in (code.above, code.below))
+    if sum(widths) + len(_GAP) <= width:
+        table = [labels, ["-" * width for width in widths], *zip(*sides, strict=True)]
+        body = [(left.ljust(widths[0]) + _GAP + right).rstrip() for left, right in table]
+    else:
+        body = []
+        for label, drawn in zip(labels, _drawn(report), strict=True):
+            body += ["", label, "-" * len(label), *(_plain(one) for one in drawn if one.line)]
+    parts = ("\n".join(lines).strip("\n") for lines in (above, body, below, [code.first]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain(drawn: Drawn) -> str:
+    if drawn.line is None:
+        return ""
+    verdict = f"  <- {one_line(drawn.line.verdict)}" if drawn.line.verdict else ""
+    return f"{drawn.gutter}{''.join(text for _, text in drawn.pieces)}{verdict}".rstrip()
+
+
+def _html(lines: Sequence[Drawn]) -> str:
+    end = max((place for place, one in enumerate(lines, start=1) if one.line), default=0)
+    if not end:
+        return ""
+    return str(template("code.html.jinja").render(part="lines", lines=lines[:end], tint=TINTS["differs"])).strip()
+
+
+# --- lines ---
+
+
+def _drawn(report: Report) -> tuple[list[Drawn], list[Drawn]]:
+    """Both blocks with the gaps that keep them level."""
+    code, width = report.code, _width(report)
+    assert code is not None  # noqa: S101 - the callers looked
+    rows = level(code)
+    sides: list[list[Drawn]] = []
+    for index, lines in enumerate((code.left, code.right)):
+        drawn = {one.line.number: one for one in _draw(lines, width) if one.line}
+        sides.append([drawn[line.number] if line else Drawn(None) for line in (row[index] for row in rows)])
+    return sides[0], sides[1]
+
+
+def _width(report: Report) -> int:
+    """Digits of the largest line number."""
+    code = report.code
+    assert code is not None  # noqa: S101 - the callers looked
+    return len(str(max(line.number for line in (*code.left, *code.right, *code.below))))
+
+
+def _draw(lines: Sequence[CodeLine], width: int) -> list[Drawn]:
+    pieces = _highlighted(line.text.expandtabs(_TAB) for line in lines) if lines else ()
+    return [
+        Drawn(line, f"{'>' if line.failed else ' '}{line.number:>{width}}  ", tuple(found))
+        for line, found in zip(lines, pieces, strict=True)
+    ]
+
+
+def _highlighted(lines: Iterator[str]) -> list[list[tuple[str, str]]]:
+    """Each line cut into pieces of one kind."""
+    found: list[list[tuple[str, str]]] = [[]]
+    for kind, text in _tokens("\n".join(lines)):
+        first, *others = text.split("\n")
+        found[-1] += [(kind, one_line(first))] if first else []
+        found += [[(kind, one_line(other))] if other else [] for other in others]
+    return found
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """(kind, text) of the whole, neighbours of one kind as one."""
+    before, held = "", ""
+    for _, token, piece in _lexer().get_tokens_unprocessed(text):
+        kind = next((letter for letter, kinds in _kinds() if any(token in one for one in kinds)), "")
+        if kind != before and held:
+            yield before, held
+            held = ""
+        before, held = kind, held + piece
+    yield before, held
+
+
+@cache
+def _lexer() -> Any:
+    from pygments.lexers.python import PythonLexer  # deferred: mostly nobody looks at the code
+
+    return PythonLexer()
+
+
+@cache
+def _kinds() -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """Letter -> the tokens that are drawn so."""
+    from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+    return (
+        ("k", (Keyword, Operator.Word)), ("s", (String,)), ("c", (Comment,)), ("m", (Number,)),
+        ("f", (Name.Function, Name.Class, Name.Decorator, Name.Builtin)),
+    )  # fmt: skip
