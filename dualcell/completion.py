@@ -21,7 +21,7 @@ _LINE = re.compile(r"\s*(?:[A-Za-z_][\w., ]*=\s*)?(%{1,2})dual\b(.*)$")
 _HEADER = re.compile(r"\s*(#)\s*-{2,}\s*(.*)$")
 _TARGETS = re.compile(r"(?m)^[ \t]*((?:[A-Za-z_]\w*\s*,\s*)*[A-Za-z_]\w*)\s*(?::[^=\n]+)?=(?!=)")
 _FRAMEWORKS = tuple(word for word, library in SPELLINGS.items() if library in ADAPTERS)
-_AFTER_RUN = (*COMPARE_OPTIONS, "strict", "out")
+_AFTER_RUN = (*COMPARE_OPTIONS, "strict", "out", "code", "large")
 _VALUES = {
     "--device": ("auto", "cpu", "gpu", "cuda", "mps"),
     "--dtype": DTYPES,

@@ -174,7 +174,8 @@ def _environment() -> Any:
     }  # fmt: skip
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
-        "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"], "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
+        "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"],
+        "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
         "pictures": lambda _: "",
     }  # fmt: skip
     environment.globals |= known

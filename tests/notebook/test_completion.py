@@ -8,8 +8,9 @@ import pytest
 
 BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\nprobs = 3"
 OPTIONS = {
-    "--allow-dtype", "--atol", "--causes", "--device", "--dtype", "--eager", "--equal-nan", "--help",
-    "--init", "--no-allow-dtype", "--no-causes", "--no-eager", "--no-equal-nan", "--no-referee", "--no-strict",
+    "--allow-dtype", "--atol", "--causes", "--code", "--device", "--dtype", "--eager", "--equal-nan", "--help",
+    "--init", "--large", "--no-allow-dtype", "--no-causes", "--no-code", "--no-eager", "--no-equal-nan", "--no-large",
+    "--no-referee", "--no-strict",
     "--noise", "--out", "--referee", "--reference", "--rtol", "--seed", "--sort", "--strict", "--tol",
 }  # fmt: skip
 # the text up to the cursor, what follows it, and all that Tab offers
@@ -18,6 +19,7 @@ OFFERED = {
     "all options": ("%%dual --", "", OPTIONS),
     "options of a fence": ("%dual keras --", "", OPTIONS),
     "options of diff": ("%dual diff --s", "", {"--strict"}),
+    "looks of diff": ("%dual diff --c", "", {"--causes", "--code"}),
     "options of a block": (
         "%%dual\n# --- torch --",
         "",
