@@ -18,7 +18,7 @@ OFFERED = {
     "option": ("%%dual --dev", "", {"--device"}),
     "all options": ("%%dual --", "", OPTIONS),
     "options of a fence": ("%dual keras --", "", OPTIONS),
-    "options of diff": ("%dual diff --s", "", {"--strict"}),
+    "options of diff": ("%dual diff --s", "", {"--sort", "--strict"}),
     "looks of diff": ("%dual diff --c", "", {"--causes", "--code"}),
     "options of a block": (
         "%%dual\n# --- torch --",
