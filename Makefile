@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --no-input --disable-pip-version-check
 PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv colab-venv demo test bench docs lint format clean
+.PHONY: help venv colab-venv browser demo test bench docs lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,10 +29,18 @@ colab-venv: .venv-colab/.installed  ## set up .venv-colab: Google Colab's IPytho
 	  ipykernel jupyter_client torch tensorflow-cpu keras hypothesis pytest pytest-randomly
 	@touch $@
 
+browser: .venv/.browser-installed  ## set up what the browser tests drive: Chromium, JupyterLab, Notebook 7, VS Code
+
+.venv/.browser-installed: .venv/.installed tests/browser/tools.py tests/browser/package-lock.json
+	@echo "Setting up the browser tests (a minute the first time)"
+	@.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[browser]'
+	@.venv/bin/python tests/browser/tools.py
+	@touch $@
+
 demo: venv  ## run demo.ipynb in a real kernel, print its tables, write demo.html
 	@.venv/bin/python tests/notebook/run_demo.py demo.ipynb demo.html
 
-test: venv colab-venv  ## run all tests, on the newest IPython and on Colab's
+test: venv colab-venv browser  ## run all tests, on the newest IPython and on Colab's
 	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
 
 bench: venv  ## measure speed and memory, write the figures into benchmarks/README.md; BENCH="NAME ..." for some
@@ -52,4 +60,4 @@ format: venv  ## format the code and mend what ruff can mend
 	@.venv/bin/python -m ruff format
 
 clean:  ## remove the environments and everything built
-	@rm -rf .venv .venv-colab demo.html build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-colab demo.html build dist .pytest_cache .ruff_cache .hypothesis tests/browser/node_modules

@@ -1,0 +1,50 @@
+"""A result in pages with the theme hooks of Colab, of nbconvert and of none: legible, accessible, inert."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser import checks, hostile
+from tests.browser.hosts import HOSTS
+
+THEMES = ("light", "dark")
+WIDTHS = {"wide": 1400, "narrow": 400}
+
+
+@pytest.fixture(params=HOSTS)
+def host(request):
+    return HOSTS[request.param]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_result_is_legible_and_accessible(open_page, demo, host, theme):
+    page = open_page(theme)
+    page.set_content(host(demo.page, theme))
+    checks.unfold(page)
+    seen = checks.assert_legible(page)
+    dark_behind = [sum(one["background"]) < 384 for one in seen]
+    assert all(dark_behind) if theme == "dark" else not any(dark_behind)
+    checks.assert_accessible(page)
+    checks.assert_told(checks.rows(page, checks.RESULT), demo.facts)
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_on_a_narrow_screen_the_table_scrolls_and_the_page_does_not(open_page, demo, theme):
+    page = open_page(theme, width=WIDTHS["narrow"])
+    page.set_content(HOSTS["plain"](demo.page, theme))
+    checks.unfold(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    checks.assert_legible(page)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_hostile_names_stay_text(open_page, host, theme):
+    page = open_page(theme)
+    page.set_content(host(hostile.result()._repr_mimebundle_()[0]["text/html"], theme))
+    checks.unfold(page)
+    checks.assert_inert(page)
+    checks.assert_legible(page)
+    checks.assert_accessible(page)
+    table = " ".join(" ".join(cells) for cells in checks.rows(page, checks.RESULT))
+    assert [name for name in hostile.NAMES if name[:40].isprintable() and name[:40] not in table] == []
