@@ -29,18 +29,42 @@
     const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
     return (high + 0.05) / (low + 0.05);
   };
-  // a gradient counts as each of its colours: text may stand on any of them
-  const backgrounds = (style) => {
-    const stops = style.backgroundImage.match(/(rgba?|color|oklch|hsla?)\([^()]*\)/g) || [];
-    const plain = parse(style.backgroundColor);
-    const bare = stops.length === 0 || style.backgroundRepeat !== "repeat" ? [plain] : [];
-    return [...bare, ...stops.map((stop) => over(parse(stop), plain))];
+  // the stripes of a gradient of hard stops from left to right, in pixels, as (colour, left, top, right, bottom)
+  const stripes = (element, style) => {
+    const box = element.getBoundingClientRect();
+    const [wide, high = "auto"] = style.backgroundSize.split(" ");
+    const length = (size, whole) => (size === "auto" ? whole : size.endsWith("%") ? (whole * parseFloat(size)) / 100 : parseFloat(size));
+    const repeated = style.backgroundRepeat === "repeat";
+    const [width, height] = repeated ? [box.width, box.height] : [length(wide, box.width), length(high, box.height)];
+    const [x, y] = style.backgroundPosition.split(" ").map((at) => parseFloat(at) / 100);
+    const [left, top] = [box.left + x * (box.width - width), box.top + y * (box.height - height)];
+    const stops = [...style.backgroundImage.matchAll(/(rgba?\([^()]*\)) ([\d.]+)%/g)];
+    const pairs = stops.every((stop, i) => i % 2 === 0 ? stops[i + 1]?.[1] === stop[1] : true);
+    if (!pairs || !style.backgroundImage.startsWith("linear-gradient(90deg, ")) return null;
+    return Array.from({ length: stops.length / 2 }, (_, i) => {
+      const [begin, end] = [stops[2 * i], stops[2 * i + 1]].map((stop) => left + (width * stop[2]) / 100);
+      return [parse(stops[2 * i][1]), begin, top, end, top + height];
+    });
   };
-  const painted = (element, colour) => {
+  // what may be behind a text's boxes: each colour of a gradient that reaches one of them, or the plain background.
+  // A stripe narrower than a stroke of a letter is a line, which hides none.
+  const backgrounds = (element, style, boxes) => {
+    const plain = parse(style.backgroundColor);
+    if (style.backgroundImage === "none") return [plain];
+    const found = stripes(element, style);
+    const touches = ([, left, top, right, bottom]) =>
+      right - left > 3 && boxes.some((box) => box.left < right && box.right > left && box.top < bottom - 0.5 && box.bottom > top + 0.5);
+    const colours = found
+      ? found.filter(touches).map(([colour]) => colour)
+      : (style.backgroundImage.match(/(rgba?|color|oklch|hsla?)\([^()]*\)/g) || []).map(parse);
+    const layers = colours.map((colour) => over(colour, plain));
+    return layers.length && style.backgroundRepeat === "repeat" ? layers : [plain, ...layers];
+  };
+  const painted = (element, colour, boxes) => {
     let pixels = [colour];
     for (let at = element; at; at = at.parentElement || (at.getRootNode().host ?? null)) {
       const style = getComputedStyle(at);
-      const behind = backgrounds(style);
+      const behind = backgrounds(at, style, boxes);
       pixels = pixels.flatMap((pixel) => behind.map((paint) => over(pixel, paint)));
       pixels = pixels.map((pixel) => pixel.slice(0, 3).concat(pixel[3] * Number(style.opacity)));
     }
@@ -59,8 +83,9 @@
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
     if (!text.data.trim() || !shown || box.width <= 1 || box.height <= 1) continue;
-    const fronts = painted(element, parse(getComputedStyle(element).color));
-    const backs = painted(element, [0, 0, 0, 0]);
+    const boxes = [...range.getClientRects()];
+    const fronts = painted(element, parse(getComputedStyle(element).color), boxes);
+    const backs = painted(element, [0, 0, 0, 0], boxes);
     const ratios = fronts.map((front, i) => contrast(front, backs[i]));
     const worst = ratios.indexOf(Math.min(...ratios));
     const words = (colour) => colour.slice(0, 3).map(Math.round);
