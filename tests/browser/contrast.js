@@ -29,7 +29,7 @@
     const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
     return (high + 0.05) / (low + 0.05);
   };
-  // the stripes of a gradient of hard stops from left to right, in pixels, as (colour, left, top, right, bottom)
+  // the stripes of a gradient from left to right, in pixels, as (colour, left, top, right, bottom)
   const stripes = (element, style) => {
     const box = element.getBoundingClientRect();
     const [wide, high = "auto"] = style.backgroundSize.split(" ");
@@ -38,13 +38,14 @@
     const [width, height] = repeated ? [box.width, box.height] : [length(wide, box.width), length(high, box.height)];
     const [x, y] = style.backgroundPosition.split(" ").map((at) => parseFloat(at) / 100);
     const [left, top] = [box.left + x * (box.width - width), box.top + y * (box.height - height)];
-    const stops = [...style.backgroundImage.matchAll(/(rgba?\([^()]*\)) ([\d.]+)%/g)];
-    const pairs = stops.every((stop, i) => i % 2 === 0 ? stops[i + 1]?.[1] === stop[1] : true);
-    if (!pairs || !style.backgroundImage.startsWith("linear-gradient(90deg, ")) return null;
-    return Array.from({ length: stops.length / 2 }, (_, i) => {
-      const [begin, end] = [stops[2 * i], stops[2 * i + 1]].map((stop) => left + (width * stop[2]) / 100);
-      return [parse(stops[2 * i][1]), begin, top, end, top + height];
-    });
+    const stops = [...style.backgroundImage.matchAll(/(rgba?\([^()]*\)) ([\d.]+)%/g)].map((stop) => [parse(stop[1]), +stop[2]]);
+    if (!stops.length || !style.backgroundImage.startsWith("linear-gradient(90deg, ")) return null;
+    const [first, last] = [stops[0], stops[stops.length - 1]];
+    const spans = [[first, 0, first[1]], [last, last[1], 100]];
+    stops.slice(1).forEach((stop, i) => spans.push([stops[i], stops[i][1], stop[1]], [stop, stops[i][1], stop[1]]));
+    return spans.map(([[colour], begin, end]) => [
+      colour, left + (width * begin) / 100, top, left + (width * end) / 100, top + height,
+    ]);
   };
   // what may be behind a text's boxes: each colour of a gradient that reaches one of them, or the plain background.
   // A stripe narrower than a stroke of a letter is a line, which hides none.

@@ -13,8 +13,10 @@ LIES_ABOUT_COLOURS = {
     "a tint under it": WHITE_ON.format("rgba(0,0,0,0.4)"),
     "faded": "<div class='dualcell-v1' style='color:#555;background:white;opacity:0.5'>words</div>",
     "faded by its parent": "<div style='opacity:0.5'><p class='dualcell-v1' style='color:#555'>words</p></div>",
-    "one end of a gradient": WHITE_ON.format("linear-gradient(90deg, rgba(0,0,0,1) 40%, transparent 40%)"),
-    "a stripe under it": WHITE_ON.format("linear-gradient(90deg, rgb(0,0,0) 0%, rgb(0,0,0) 2%, red 2%, red 60%) black"),
+    "one end of a gradient": WHITE_ON.format("linear-gradient(90deg, transparent 1%, black 1%)"),
+    "a stripe under it": WHITE_ON.format(
+        "linear-gradient(90deg, rgb(0,0,0) 0%, rgb(0,0,0) 2%, red 2%, red 60%, black 60%) black"
+    ),
     "half-transparent letters": "<div class='dualcell-v1' style='color:rgba(0,0,0,0.4)'>words</div>",
     "as the page behind": "<div class='dualcell-v1'><span style='color:white'>words</span> and legible ones</div>",
 }
@@ -23,9 +25,11 @@ TRUTHS_ABOUT_COLOURS = {
     # by hand: half of black over white is 127.5, of linear light 0.2122, so 1.05 / 0.2622 = 4.005; #767676 is the
     # lightest grey with 4.5 on white
     "the lightest grey allowed": ("<div class='dualcell-v1' style='color:#767676;background:white'>words</div>", 4.54),
-    "white on a dark gradient": (WHITE_ON.format("linear-gradient(90deg, black 40%, rgb(20,20,20) 40%)"), 18.4),
+    "white on a dark gradient": (WHITE_ON.format("linear-gradient(90deg, rgb(20,20,20) 40%, white 40%)"), 18.4),
     "a stripe below it": (
-        WHITE_ON.format("black linear-gradient(90deg, red 0%, red 60%) 0 100% / 100% 4px no-repeat;padding-bottom:9px"),
+        WHITE_ON.format(
+            "black linear-gradient(90deg, red 60%, black 60%) 0 100% / 100% 4px no-repeat;padding-bottom:9px"
+        ),
         21.0,
     ),
 }
