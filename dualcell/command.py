@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--page", action="store_true", help="the whole catalogue as Markdown")
     explain.set_defaults(run=_explain)
     convert = commands.add_parser("convert", help="bring a file of weights into the other framework's layout and names")
-    convert.add_argument("source", metavar="FILE", help="of the plan's source: .weights.h5, .keras, .safetensors, .pt")
+    convert.add_argument(
+        "source", metavar="FILE", help="of the plan's source: .weights.h5, .keras, .h5, .safetensors, .pt"
+    )
     convert.add_argument("--to", required=True, metavar="FILE", help="what to write: .safetensors or .weights.h5")
     convert.add_argument("--plan", metavar="FILE", help="a plan that was saved: dualcell.plan_weights(...).save(FILE)")
     convert.add_argument("--force", action="store_true", help="replace a file that is there already")

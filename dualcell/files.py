@@ -45,7 +45,36 @@ def open_file(path: os.PathLike[str]) -> HostArray | dict[str, Any]:
     reader = next((read for suffix, read in _READERS.items() if name.endswith(suffix)), None)
     if reader is None:
         raise FileError(f"{_is_something_else(path)}, expected {_EXPECTED}{_way_out(path)}.")
-    return reader(path)
+    try:
+        return reader(path)
+    except FileError as error:
+        _refuse_misnamed(path, error)
+        raise
+
+
+def _refuse_misnamed(path: Path, cause: FileError) -> None:
+    """Say so if a file that cannot be read begins like one of another suffix."""
+    if not path.is_file():  # a pipe would be waited for
+        return
+    try:
+        with path.open("rb") as stream:
+            beginning = stream.read(8)
+    except OSError:
+        return
+    for mark, (kind, suffixes) in _BEGINNINGS.items():
+        if beginning.startswith(mark) and not path.name.lower().endswith(suffixes):
+            first, *others = suffixes
+            named = f"{', '.join(others)} or {first}" if others else first
+            raise FileError(
+                f"{str(path)!r} ends in {path.suffix!r} and begins like {kind}; name it as what it is, {named}."
+            ) from cause
+
+
+_BEGINNINGS = {
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", (".h5", ".weights.h5")),
+    b"PK\3\4": ("a zip archive", (".pth", ".keras", ".pt")),
+    b"\x93NUMPY": ("an array of NumPy", (".npy",)),
+}
 
 
 def names_file(text: Any) -> bool:

@@ -101,7 +101,7 @@ class KerasReader:
             where = f"layer {place.path!r}" if place.path else "the layer"
             raise PlanError(
                 f"{where} ({place.native}) has no weights yet: it is not built. "
-                f"Call the model once on an input, or model.build(input_shape), then plan."
+                f"Call the model once on an input first, or model.build(input_shape)."
             )
 
     def _found(self, place: Place, names: dict[int, str]) -> Iterator[Found]:

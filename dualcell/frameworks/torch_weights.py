@@ -80,7 +80,7 @@ def _is_plain(array: Any, tensor: torch.Tensor) -> bool:
 
 def _check(path: str, array: Any) -> None:
     if nn.parameter.is_lazy(array):
-        raise PlanError(f"{path!r} is not initialized yet; run the lazy module once on an input, then plan.")
+        raise PlanError(f"{path!r} has no values yet: its module is lazy. Run the model once on an input first.")
     if array.is_meta:
         raise PlanError(f"{path!r} is on the meta device and has no values; load or make it on a device first.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dualcell.errors import PlanError, did_you_mean
 from dualcell.weights.inventory import Inventory, Layer
@@ -24,11 +25,12 @@ def with_features(matching: Matching, sides: Sequence[Inventory], flatten: Flatt
     Raises:
         PlanError: the order of a layer's features is not known, or `flatten` fits nothing.
     """
+    _check_given(flatten)
     same = sides[0].framework == sides[1].framework
     known = [name for found in matching.matches for layer in (found.source, found.target) for name in _called(layer)]
     for key in flatten:
         if key not in known:
-            raise PlanError(f"flatten: no matched layer is called {key!r}.{did_you_mean(key, known)}")
+            raise PlanError(f"flatten: no matched layer is called {key!r}.{did_you_mean(str(key), known)}")
     matches: list[Match] = []
     for found in matching.matches:
         key = next((key for key in flatten if key in (*_called(found.source), *_called(found.target))), None)
@@ -40,6 +42,14 @@ def with_features(matching: Matching, sides: Sequence[Inventory], flatten: Flatt
             _check(found, sides)
             matches.append(found)
     return replace(matching, matches=tuple(matches))
+
+
+def _check_given(flatten: Any) -> None:
+    if not (isinstance(flatten, Mapping) and all(isinstance(maps, tuple | list | None) for maps in flatten.values())):
+        raise PlanError(
+            f"flatten: expected a dict of a layer's path to the height, width and channels before it, as in "
+            f"{{'fc': (7, 7, 512)}}, or to None, got {flatten!r}."
+        )
 
 
 def _called(layer: Layer) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def compare_weights(
         pairs = list(slot_pairs(plan, both_slots((left, right), sides, slots)))
     else:
         if gradients is not None:
+            _check_given(gradients)
             sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
         pairs = list(_pairs(plan, sides, whole=gradients is None))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
@@ -100,9 +101,32 @@ def _arrays(model: Any, planned: Inventory) -> dict[str, Any]:
     return dict(found.arrays)
 
 
+def _check_given(gradients: Any) -> None:
+    kinds = Mapping | Sequence | None
+    if not (isinstance(gradients, tuple | list) and len(gradients) == 2) or any(
+        isinstance(given, str) or not isinstance(given, kinds) for given in gradients
+    ):
+        raise PlanError(
+            "gradients: expected two, (left, right), each a list in the order of the weights, a dict by path, or None "
+            f"for what PyTorch keeps in .grad, got {_kinds(gradients)}."
+        )
+
+
+def _kinds(value: Any) -> str:
+    """What was given: `bool`, or `(list, Tensor)`."""
+    if isinstance(value, tuple | list):
+        return f"({', '.join(type(each).__name__ for each in value[:3])}{', ...' if len(value) > 3 else ''})"
+    return type(value).__name__
+
+
 def _gradients(given: Given, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The gradient of each array that has one, under the array's path."""
     if given is None:
+        if not any(hasattr(array, "grad") for array in arrays.values()):
+            raise PlanError(
+                "gradients: Keras keeps none in its model; give what tape.gradient(loss, model.trainable_variables) "
+                "returned, or the like of another backend."
+            )
         return {path: array.grad for path, array in arrays.items() if getattr(array, "grad", None) is not None}
     if isinstance(given, Mapping):
         unknown = next((path for path in given if path not in arrays), None)

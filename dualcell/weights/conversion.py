@@ -42,7 +42,16 @@ class Converted:
     size: int
 
     def __str__(self) -> str:
-        return f"{self.path}: {len(self.names)} arrays, {self.size / 1e6:.1f} MB"
+        return f"{self.path}: {len(self.names)} arrays, {_size(self.size)}"
+
+
+def _size(count: int) -> str:
+    """A number of bytes in the unit that leaves the fewest digits."""
+    unit, name = next(((unit, name) for unit, name in _UNITS if count >= unit), (1, "bytes"))
+    return f"{count / unit:.1f} {name}" if unit > 1 else f"{count} {name}"
+
+
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def convert(

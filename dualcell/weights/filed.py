@@ -29,7 +29,7 @@ def filed_arrays(path: Path, guide: Guide) -> dict[str, Any]:
         PlanError: the file is of another model; the text says what differs.
         FileError: it cannot be read, or holds more than arrays.
     """
-    opened = _renumbered(_arrays(path), guide.source)
+    opened = _renumbered(_unwrapped(_arrays(path), guide.source), guide.source)
     found = {name: _found(name, opened, guide.source) for name in guide.source.arrays}
     _check_names(path, guide, opened, found)
     _check_ties(guide, opened, found)
@@ -66,16 +66,41 @@ def _arrays(path: Path) -> dict[str, Any]:
         )
     others = [str(name) for name, value in opened.items() if not isinstance(name, str) or array_adapter(value) is None]
     if others:
-        raise FileError(
-            f"{str(path)!r} holds more than arrays: {listed(others)}; save the state dict alone: "
-            f"torch.save(checkpoint['model'], 'weights.pt')."
-        )
+        raise FileError(f"{str(path)!r} holds more than arrays: {listed(others)}; {_alone(path, opened)}.")
     return {_plain(name): value for name, value in opened.items()}
+
+
+def _alone(path: Path, opened: Opened) -> str:
+    """How to get the state dict out of a checkpoint that holds more."""
+    inside = [str(name) for name, value in opened.items() if isinstance(value, Mapping) and _is_state(value)]
+    if not inside:
+        return "save a state dict alone: torch.save(net.state_dict(), 'weights.pt')"
+    which = "the state dict" if len(inside) == 1 else f"one of its state dicts ({listed(inside)})"
+    loaded = f"torch.load({path.name!r}, weights_only=True)[{inside[0]!r}]"
+    return f"save {which} alone: torch.save({loaded}, 'weights.pt')"
+
+
+def _is_state(values: Opened) -> bool:
+    return bool(values) and all(array_adapter(value) is not None for value in values.values())
 
 
 def _plain(name: str) -> str:
     """A name in an old `.h5` file, without what marks a whole model and the device: `model_weights/d/d/kernel:0`."""
     return name.removeprefix("model_weights/").removesuffix(":0")
+
+
+_WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before every name
+
+
+def _unwrapped(opened: dict[str, Any], side: GuideSide) -> dict[str, Any]:
+    """The arrays by the names that a wrapped module gives them, unless the plan's model is wrapped too."""
+    found = opened
+    while found and not any(name in found for name in side.arrays):
+        wrapper = next((each for each in _WRAPPERS if all(name.startswith(each) for name in found)), None)
+        if wrapper is None:
+            return opened
+        found = {name.removeprefix(wrapper): array for name, array in found.items()}
+    return found
 
 
 def _renumbered(opened: dict[str, Any], side: GuideSide) -> dict[str, Any]:
@@ -117,7 +142,7 @@ def _check_names(path: Path, guide: Guide, opened: Opened, found: Mapping[str, S
     said += shapes[:_MOST] + ([f"{len(shapes) - _MOST} more shapes differ"] if len(shapes) > _MOST else [])
     if said:
         what = f"is for another file than {str(path)!r}: {'; '.join(said)}"
-        raise guide.refuse(f"{what}{_other_way(guide, opened) if missing else ''}")
+        raise guide.refuse(f"{what}{(_other_way(guide, opened) or _prefix(guide, missing, extra)) if missing else ''}")
 
 
 def _shapes(guide: Guide, opened: Opened, found: Mapping[str, Sequence[str]]) -> list[tuple[str, Any, Any]]:
@@ -132,6 +157,26 @@ def _is_unread(name: str, guide: Guide) -> bool:
     """Whether nothing needs an array: a count of steps, which some files lack."""
     rows = {weight.array for row in guide.draft.rows for weight, _ in row.sources}
     return name not in rows | {*guide.source.left} | {one.weight.array for one in guide.draft.dropped}
+
+
+def _prefix(guide: Guide, missing: Sequence[str], extra: Sequence[str]) -> str:
+    """What stands before each name of one side, where that is all in which they differ."""
+    for short, long, way_out in ((missing, extra, _FILE_LONGER), (extra, [*guide.source.arrays], _PLAN_LONGER)):
+        ends = (name.removesuffix(short[0]) for name in long if short and name.endswith(short[0]))
+        before = next((each for each in ends if all(each + name in long for name in short)), "")
+        if before:
+            return way_out.format(before)
+    return ""
+
+
+_FILE_LONGER = (
+    ". The file's names are the plan's with {!r} before each: take that off in the file, or make the plan with the "
+    "module that holds the net under that name"
+)
+_PLAN_LONGER = (
+    ". The plan's names are the file's with {!r} before each: make the plan with that part alone, or save the whole "
+    "in the file"
+)
 
 
 def _other_way(guide: Guide, opened: Opened) -> str:

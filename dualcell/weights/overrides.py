@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from dualcell.errors import PlanError, did_you_mean
 from dualcell.weights.inventory import Inventory, Layer
@@ -26,10 +27,11 @@ class Overrides:
         dropped: layers of each side to leave out, by index.
 
     Raises:
-        PlanError: a path is on neither side, or stands in two overrides.
+        PlanError: they are no dict of paths, or a path is on neither side, or stands in two overrides.
     """
 
     def __init__(self, source: Inventory, target: Inventory, given: Mapping[str, str | None]) -> None:
+        _check_given(given)
         self.sides = source, target
         self.groups: list[Group] = []
         self.dropped: tuple[set[int], set[int]] = set(), set()
@@ -101,7 +103,26 @@ class Overrides:
         where = " nor ".join(f"the {('source', 'target')[side]}'s {self.sides[side].label}" for side in sides)
         neither = "neither " if len(sides) > 1 else ""
         no = "" if neither else "no "
-        return f"overrides: {neither}{where} has {no}layer {name!r}.{did_you_mean(name, known)}"
+        nearest = did_you_mean(name, known) or _known(known)
+        return f"overrides: {neither}{where} has {no}layer {name!r}.{nearest}"
+
+
+def _check_given(given: Any) -> None:
+    if not (
+        isinstance(given, Mapping)
+        and all(isinstance(key, str) and isinstance(path, str | None) for key, path in given.items())
+    ):
+        raise PlanError(
+            f"overrides: expected a dict of paths, as in {{'conv1': 'features.0', 'fc': None}}, got {given!r}."
+        )
+
+
+_MOST = 8
+
+
+def _known(paths: Sequence[str]) -> str:
+    listed = ", ".join(map(repr, paths[:_MOST]))
+    return f" There are {listed}{f' and {len(paths) - _MOST} more' if len(paths) > _MOST else ''}." if paths else ""
 
 
 def fits(source: Layer, target: Layer) -> bool:

@@ -270,10 +270,22 @@ def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
 def _adapter(model: Any, side: str) -> ModelAdapter:
     adapter = model_adapter(model)
     if adapter is None:
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"of type {type(model).__name__}"
         raise PlanError(
-            f"the {side} is a {type(model).__name__}, expected a Keras model or layer, or a torch.nn.Module."
+            f"the {side} is {what}, expected a Keras model or layer, or a torch.nn.Module{_way_to_model(model)}."
         )
     return adapter
+
+
+def _way_to_model(given: Any) -> str:
+    """How to come to a model from what was given in its place; may be empty."""
+    if isinstance(given, type):
+        return "; make one of it first"
+    if isinstance(given, Mapping):
+        return "; load its arrays into one first, as in net.load_state_dict(...)"
+    if isinstance(given, str | Path):
+        return "; load the file into one first, or convert it: dualcell.convert(source, target, plan)"
+    return ""
 
 
 def _inventory(model: Any, side: str) -> Inventory:

@@ -285,10 +285,10 @@ HUGE = f"({2**62}, 4)"
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"\x93NUMPY", "it has 6 bytes, fewer than the 8 that give the length of its header"),
+        (b"NUMPY!", "it has 6 bytes, fewer than the 8 that give the length of its header"),
         (raw(b"{}", length=900), "its header should have 900 bytes, but 2 follow"),
         (raw(b"{}", length=2**64 - 1), "its header should have 18446744073709551615 bytes, but 2 follow"),
-        (b"PK\3\4" + bytes(99), "its header should have 67324752 bytes, but 95 follow"),
+        (b"PK\3\5" + bytes(99), "its header should have 84101968 bytes, but 95 follow"),
         (raw(b"[1, 2]"), "its header is [1, 2], expected names and what is said of them"),
         (raw(b'{"a": 1'), "its header is not JSON (Expecting ',' delimiter: line 1 column 8 (char 7))"),
         (
@@ -456,6 +456,22 @@ def test_a_file_that_is_not_there(tmp_path):
 )  # fmt: skip
 def test_another_kind_of_file(tmp_path, name, sentence):
     assert refusal(tmp_path / name) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning", "kind", "suffixes"),
+    [
+        ("x.pt", b"\x89HDF\r\n\x1a\n", "an HDF5 file", ".weights.h5 or .h5"),
+        ("x.h5", b"PK\3\4", "a zip archive", ".keras, .pt or .pth"),
+        ("x.safetensors", b"\x93NUMPY", "an array of NumPy", ".npy"),
+    ],
+)
+def test_a_file_that_begins_like_another_kind(tmp_path, name, beginning, kind, suffixes):
+    (tmp_path / name).write_bytes(beginning + bytes(100))
+    ends = Path(name).suffix
+    assert refusal(tmp_path / name) == (
+        f"{name!r} ends in {ends!r} and begins like {kind}; name it as what it is, {suffixes}."
+    )
 
 
 def test_the_way_out_for_npz(tmp_path):

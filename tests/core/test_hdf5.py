@@ -203,7 +203,7 @@ def test_what_is_no_number_is_refused(tmp_path, values, kind):
 def test_a_file_cut_short_and_files_of_another_kind(tmp_path):
     write(tmp_path / "x.h5", w=(np.arange(999.0), {}))
     whole = (tmp_path / "x.h5").read_bytes()
-    for data in (whole[:-1], whole[:2000], whole[:9], b"PK\3\4" + bytes(99), b"{}"):
+    for data in (whole[:-1], whole[:2000], whole[:9], b"PK\3\5" + bytes(99), b"{}"):
         (tmp_path / "x.h5").write_bytes(data)
         assert refusal(tmp_path / "x.h5").startswith(UNSOUND.format("HDF5 cannot read it (")[:-30])
     (tmp_path / "x.h5").write_bytes(b"")

@@ -23,6 +23,7 @@ import dualcell
 from dualcell import FileError, FrameworkError, PlanError
 from dualcell.command import main
 from dualcell.files import open_file
+from dualcell.weights.conversion import Converted
 from dualcell.weights.document import left_out
 
 
@@ -341,7 +342,10 @@ def ready(tmp_path, monkeypatch):
 def test_the_command(ready, capsys):
     arguments = ["convert", "m.weights.h5", "--to", "net.safetensors", "--plan", "plan.json"]
     assert main(arguments) == 0
-    assert capsys.readouterr().out == "net.safetensors: 9 arrays, 0.0 MB\n"
+    assert (
+        capsys.readouterr().out
+        == f"net.safetensors: 9 arrays, {Path('net.safetensors').stat().st_size / 1000:.1f} kB\n"
+    )
     assert main(arguments) == 2
     said = "dualcell: 'net.safetensors' is there already; name another path, or force it: force=True, --force.\n"
     assert capsys.readouterr().err == said
@@ -514,13 +518,58 @@ def test_paths_that_cannot_be_written_or_read(ready, tmp_path):
     )
 
 
+@pytest.mark.parametrize("before", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_names_from_within_data_parallel_and_compile(tmp_path, before):
+    net, model = filled_net(image_net()), image_model()
+    save_file({before + name: tensor for name, tensor in net.state_dict().items()}, tmp_path / "n.safetensors")
+    plan = dualcell.plan_weights(net, model)
+    dualcell.convert(tmp_path / "n.safetensors", tmp_path / "m.weights.h5", plan)
+    model.load_weights(tmp_path / "m.weights.h5")
+    assert dualcell.compare_weights(net, model, plan).passed
+
+
+def test_names_with_other_words_before_each(ready):
+    net, model = image_net(), image_model()
+    torch.save({"encoder." + name: tensor for name, tensor in net.state_dict().items()}, "n.pt")
+    assert refusal("n.pt", "x.weights.h5", dualcell.plan_weights(net, model)).endswith(
+        ". The file's names are the plan's with 'encoder.' before each: take that off in the file, or make the plan "
+        "with the module that holds the net under that name. Nothing was written."
+    )
+    torch.save(net.state_dict(), "n.pt")
+    wrapped = dualcell.plan_weights(nn.ModuleDict({"encoder": net}), model)
+    assert refusal("n.pt", "x.weights.h5", wrapped).endswith(
+        ". The plan's names are the file's with 'encoder.' before each: make the plan with that part alone, or save "
+        "the whole in the file. Nothing was written."
+    )
+
+
+def test_a_size_is_told_in_fitting_units():
+    sizes = (12, 1843, 2_460_000, 5 * 10**9)
+    told = [str(Converted(Path("n"), ("a",), size)).partition(", ")[2] for size in sizes]
+    assert told == ["12 bytes", "1.8 kB", "2.5 MB", "5.0 GB"]
+
+
 def test_checkpoints_that_hold_more_than_weights(ready, tmp_path):
     net, model = image_net(), image_model()
     plan = dualcell.plan_weights(net, model)
     torch.save({"model": net.state_dict(), "epoch": 3}, "n.pt")
     assert refusal("n.pt", "x.weights.h5", plan) == (
         "'n.pt' holds more than arrays: model; save the state dict alone: "
-        "torch.save(checkpoint['model'], 'weights.pt')."
+        "torch.save(torch.load('n.pt', weights_only=True)['model'], 'weights.pt')."
+    )
+    torch.save({"state_dict": net.state_dict(), "optimizer": {"state": {}}}, "n.pt")
+    assert refusal("n.pt", "x.weights.h5", plan) == (
+        "'n.pt' holds more than arrays: state_dict, optimizer; save the state dict alone: "
+        "torch.save(torch.load('n.pt', weights_only=True)['state_dict'], 'weights.pt')."
+    )
+    torch.save({"net": net.state_dict(), "average": net.state_dict()}, "n.pt")
+    assert refusal("n.pt", "x.weights.h5", plan) == (
+        "'n.pt' holds more than arrays: net, average; save one of its state dicts (net, average) alone: "
+        "torch.save(torch.load('n.pt', weights_only=True)['net'], 'weights.pt')."
+    )
+    torch.save({"optimizer": {"state": {}}, "weight": torch.ones(2)}, "n.pt")
+    assert refusal("n.pt", "x.weights.h5", plan) == (
+        "'n.pt' holds more than arrays: optimizer; save a state dict alone: torch.save(net.state_dict(), 'weights.pt')."
     )
     torch.save([torch.ones(2)], "n.pt")
     assert refusal("n.pt", "x.weights.h5", plan) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -295,7 +296,9 @@ def test_an_override_may_name_what_holds_layers():
     ("given", "sentence"),
     [
         ({"d9": "0"}, "neither the source's Sequential nor the target's Sequential has layer 'd9'"),
-        ({"d0": "7"}, "the target's Sequential has no layer '7'"),
+        ({"d0": "7"}, "the target's Sequential has no layer '7'. There are '0', '1'"),
+        ({"d0": 0}, "expected a dict of paths, as in {'conv1': 'features.0', 'fc': None}, got {'d0': 0}."),
+        (["d0"], "expected a dict of paths, as in {'conv1': 'features.0', 'fc': None}, got ['d0']."),
         ({"d0": "0", "d*": "*"}, "overrides: 'd*' speaks of 'd0', and another override does too"),
         ({"d*": "0"}, "need the same number of `*`"),
         ({"nothing": None}, "has layer 'nothing'"),
@@ -469,9 +472,15 @@ def test_a_copy_within_the_same_memory_reads_before_it_writes():
     [
         (lambda: layers.Dense(3), "has no weights yet: it is not built"),
         (lambda: keras.Sequential([layers.Dense(3)]), "has no weights yet: it is not built"),
-        (lambda: nn.LazyLinear(3), "'weight' is not initialized yet; run the lazy module once"),
+        (lambda: nn.LazyLinear(3), "'weight' has no values yet: its module is lazy. Run the model once on an input"),
         (lambda: nn.Linear(4, 3, device="meta"), "is on the meta device and has no values"),
-        (lambda: np.ones(3), "the source is a ndarray, expected a Keras model or layer, or a torch.nn.Module"),
+        (lambda: np.ones(3), "the source is of type ndarray, expected a Keras model or layer, or a torch.nn.Module."),
+        (
+            lambda: nn.Linear,
+            "the source is the class Linear, expected a Keras model or layer, or a torch.nn.Module; make",
+        ),
+        (lambda: nn.Linear(4, 3).state_dict(), "a torch.nn.Module; load its arrays into one first, as in net.load_st"),
+        (lambda: Path("n.pt"), "a torch.nn.Module; load the file into one first, or convert it: dualcell.convert("),
     ],
 )
 def test_what_holds_no_weights_is_an_error(source, sentence):
@@ -565,6 +574,8 @@ def test_a_flatten_that_cannot_be_seen_is_asked_about():
     [
         ({"fc": (4, 5, 4)}, "flatten: 'fc' takes 60 features, and maps of (4, 5, 4) have another number"),
         ({"fcc": (4, 5, 3)}, "flatten: no matched layer is called 'fcc'. Did you mean 'fc'?"),
+        ((4, 5, 3), "in {'fc': (7, 7, 512)}, or to None, got (4, 5, 3)."),
+        ({"fc": 60}, "in {'fc': (7, 7, 512)}, or to None, got {'fc': 60}."),
     ],
 )
 def test_a_flatten_that_fits_nothing_is_an_error(flatten, sentence):
@@ -819,6 +830,21 @@ def test_gradients_of_two_biases_are_each_that_of_the_sum():
 def test_gradients_that_fit_nothing_are_an_error(given, sentence):
     with pytest.raises(PlanError) as error:
         dualcell.compare_weights(keras_chain(layers.Dense(4)), nn.Linear(4, 4), gradients=(given, None))
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("gradients", "sentence"),
+    [
+        (True, "or None for what PyTorch keeps in .grad, got bool."),
+        ([torch.ones(2)] * 4, "or None for what PyTorch keeps in .grad, got (Tensor, Tensor, Tensor, ...)."),
+        (("kernel", None), "or None for what PyTorch keeps in .grad, got (str, NoneType)."),
+        ((None, None), "gradients: Keras keeps none in its model; give what tape.gradient(loss, model.trainable_va"),
+    ],
+)
+def test_gradients_that_are_none_are_an_error(gradients, sentence):
+    with pytest.raises(PlanError) as error:
+        dualcell.compare_weights(keras_chain(layers.Dense(4)), nn.Linear(4, 4), gradients=gradients)
     assert sentence in str(error.value)
 
 
