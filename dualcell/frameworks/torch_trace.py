@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import Parameter, signature
 from typing import Any
 
 import torch.fx
 
+from dualcell.frameworks.torch_transformers import PLAIN
 from dualcell.weights.inventory import Layer
 from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split
 
@@ -23,8 +25,9 @@ def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trac
         names: id of a parameter or buffer -> its name in `layers`.
     """
     stages = _stages(layers)
-    holders = {*stages}
-    tracer = _Tracer(holders)
+    tracer = _Tracer({*stages})
+    if id(model) in stages or type(model).forward in PLAIN:
+        model = _Around(model)
     try:
         with _unchanged(model):
             graph = tracer.trace(model)
@@ -35,14 +38,33 @@ def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trac
 
 
 class _Tracer(torch.fx.Tracer):
-    """Goes into every module but those of the table."""
+    """Goes into every module but those of the table; into torch's transformers by their plain path."""
 
     def __init__(self, holders: set[int]) -> None:
         super().__init__()
         self.holders = holders
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-        return id(m) in self.holders or super().is_leaf_module(m, module_qualified_name)
+        if id(m) in self.holders:
+            return not any(id(inner) in self.holders for inner in m.modules() if inner is not m)
+        return super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
+        plain = PLAIN.get(type(m).forward)
+        return super().call_module(m, forward, args, kwargs) if plain is None else plain(m, *args, **kwargs)
+
+
+class _Around(torch.nn.Module):
+    """Calls a module that would be a leaf, with as many arguments as it needs."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+        needed = [each for each in signature(inner.forward).parameters.values() if each.default is Parameter.empty]
+        self.count = len([each for each in needed if each.kind is Parameter.POSITIONAL_OR_KEYWORD])
+
+    def forward(self, first: Any, second: Any = None, third: Any = None) -> Any:
+        return self.inner(*(first, second, third)[: self.count])
 
 
 @contextmanager

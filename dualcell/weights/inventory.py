@@ -6,7 +6,7 @@ told by its move, so a copy from any side to any other is one move there and one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -146,6 +146,25 @@ class Flow:
     turned: frozenset[int] = frozenset()
     uses: tuple[frozenset[str], ...] = ()
     joins: tuple[Join, ...] = ()
+
+    def within(self, indices: Sequence[int]) -> Flow:
+        """The flow among some of the layers, which become the first, the second, ... of their own."""
+        new = {index: place for place, index in enumerate(indices)}
+
+        def known(layers: Iterable[int]) -> Iterator[int]:
+            return (new[index] for index in layers if index in new)
+
+        joins = (self.joins[index] for index in indices)
+        return Flow(
+            tuple(tuple(known(self.before[index])) for index in indices),
+            tuple(known(self.order)),
+            frozenset(known(self.turned)),
+            tuple(self.uses[index] for index in indices),
+            tuple(
+                tuple(frozenset(known(part)) for part in join) if all(part <= new.keys() for part in join) else ()
+                for join in joins
+            ),
+        )
 
 
 @dataclass(frozen=True)

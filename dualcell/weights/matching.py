@@ -112,11 +112,15 @@ class _Matcher:
     def _inside(self, left: list[int], right: list[int]) -> None:
         """Layers of what holds several, matched among themselves."""
         parts = [
-            replace(side, layers=tuple(self._layers(index, inside)), flow=None)
+            replace(
+                side,
+                layers=tuple(self._layers(index, inside)),
+                flow=None if side.flow is None else side.flow.within(inside),
+            )
             for index, (side, inside) in enumerate(zip(self.sides, (left, right), strict=True))
         ]
         for found in match(parts[0], parts[1]).matches:
-            self._all([(found.source, found.target)], "override")
+            self._all([(found.source, found.target)], "order" if found.by == "order" else "override")
 
     def groups(self) -> dict[Any, tuple[list[int], list[int]]]:
         """The free layers of both sides by what they must share."""
@@ -253,7 +257,7 @@ class _Matcher:
                 clash = contradiction(couples, numbers=True)
                 if clash is not None:
                     raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), _two_ways(clash)))
-                self._all(couples, "order")
+                self._all(couples, "name" if _are_named(couples, named) else "order")
             elif named is not None:
                 self._all(named, "name")
             else:
@@ -274,6 +278,13 @@ class _Matcher:
             source = next(i for i in self.free[0] if self.sides[0].layers[i] is left)
             target = next(i for i in self.free[1] if self.sides[1].layers[i] is right)
             self.pair(source, target, by)
+
+
+def _are_named(couples: Sequence[Couple], named: Sequence[Couple] | None) -> bool:
+    """Whether names say the same: whole paths, or what their authors called them."""
+    if all(left.path == right.path for left, right in couples):
+        return True
+    return named is not None and all(any(a is c and b is d for c, d in named) for a, b in couples)
 
 
 def _pairs(found: Iterable[tuple[int, tuple[int, str]]]) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,7 +68,8 @@ class WeightPlan:
         """Copy the values into the target, all of them or none.
 
         The target's arrays stay the same objects on the same devices; gradients, optimizers
-        and whether they are trained are not touched.
+        and whether they are trained are not touched. It warns of weights that went by the
+        order of definition alone.
 
         Args:
             partial: copy what has its place although something is left over.
@@ -85,6 +87,8 @@ class WeightPlan:
             raise PlanError(f"the plan is not complete: {'; '.join(self._lacking())}. {_WAY_OUT}")
         if not self.rows:
             raise PlanError("the plan has no row, so there is nothing to copy.")
+        for sentence in self._unseen():
+            warnings.warn(sentence, stacklevel=2)
         self._check_dtypes(allow_dtype)
         check_dropped(self.draft.dropped, self.source.arrays, read)
         staged = stage(self.rows, self.source.arrays, self.target.arrays, read)

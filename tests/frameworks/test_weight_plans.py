@@ -17,6 +17,7 @@ from torch import nn
 
 import dualcell
 from dualcell import PlanError
+from dualcell.weights.plan import inventory_of
 
 
 def keras_chain(*made, shape=(4,)):
@@ -958,3 +959,137 @@ def test_towers_on_parts_of_a_split_are_told_apart_by_the_part(cut, turned):
     dualcell.plan_weights(model, net).apply()
     given = np.random.default_rng(0).random((3, 8), np.float32)
     np.testing.assert_allclose(net(torch.as_tensor(given)).detach().numpy(), model(given), atol=1e-5)
+
+
+# --- what is called in another order than it is defined ---
+
+
+class Late(nn.Module):
+    """Two layers of one shape, the second defined first."""
+
+    def __init__(self):
+        super().__init__()
+        self.u, self.v = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.u(torch.relu(self.v(x)))
+
+
+class LateBlind(Late):
+    """And nobody can look into it."""
+
+    def forward(self, x):
+        return super().forward(x) if float(x.sum()) > -1e9 else x
+
+
+def early(name="model"):
+    return keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, "relu", name="p"), layers.Dense(4, name="q")], name=name
+    )
+
+
+def test_a_copy_by_the_order_of_definition_alone_warns():
+    for source, target in ((early(), LateBlind()), (LateBlind(), early())):
+        with pytest.warns(UserWarning, match="torch LateBlind cannot be looked into without values, so 4 weights of"):
+            dualcell.plan_weights(source, target).apply()
+    dualcell.plan_weights(early(), LateBlind(), {"p": "v", "q": "u"}).apply()
+
+
+def test_an_override_of_what_holds_layers_matches_them_by_how_they_feed_each_other():
+    class Holding(nn.Module):
+        def __init__(self, block):
+            super().__init__()
+            self.head, self.block = nn.Linear(4, 4), block
+
+        def forward(self, x):
+            return self.head(self.block(x))
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(4, name="head")(early("block")(inputs)))
+    plan = dualcell.plan_weights(model, Holding(Late()), {"block": "block"})
+    assert found(plan)["block.v.weight"] == "block/p/kernel"
+    plan = dualcell.plan_weights(model, Holding(LateBlind()), {"block": "block"})
+    assert {row.target.name: row.by for row in plan.rows}["block.v.weight"] == "order"
+    with pytest.warns(UserWarning, match="cannot be looked into without values, so 4 weights of several"):
+        plan.apply()
+
+
+class Seeing(nn.Module):
+    """A transformer between layers of one shape that are called in another order than defined."""
+
+    def __init__(self, transformer, called):
+        super().__init__()
+        self.transformer, self.called = transformer, called
+        self.u, self.v = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.v(x))
+        return self.u(self.called(self.transformer, x))
+
+
+TRANSFORMERS = {
+    "encoder layer": (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), lambda m, x: m(x)),
+    "norm first": (nn.TransformerEncoderLayer(4, 2, 8, norm_first=True, batch_first=True), lambda m, x: m(src=x)),
+    "encoder": (nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 2, nn.LayerNorm(4)), lambda m, x: m(x)),
+    "decoder layer": (nn.TransformerDecoderLayer(4, 2, 8, batch_first=True), lambda m, x: m(x, memory=x)),
+    "decoder": (nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8, norm_first=True), 2), lambda m, x: m(x, x)),
+    "both": (nn.Transformer(4, 2, 1, 1, 8, batch_first=True), lambda m, x: m(x, x)),
+    "attention": (nn.MultiheadAttention(4, 2, batch_first=True), lambda m, x: m(x, x, x)[0]),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+def test_a_model_with_a_transformer_is_looked_into(name):
+    transformer, called = TRANSFORMERS[name]
+    module = Seeing(transformer, called)
+    module(torch.ones(2, 3, 4))
+    flow = inventory_of(module).flow
+    inside = inventory_of(transformer)
+    paths = [layer.path for layer in inventory_of(module).layers]
+    order = [paths[index] for index in flow.order]
+    assert (order[0], order[-1]) == ("v", "u")
+    alone = [f"transformer.{inside.layers[index].path}".rstrip(".") for index in inside.flow.order]
+    assert order[1:-1] == alone
+    assert len(alone) == len(inside.layers)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+def test_the_order_in_a_transformer_is_that_in_which_torch_calls_its_layers(name):
+    """In training, where torch takes no fast path."""
+    transformer, called = TRANSFORMERS[name]
+    held = {layer.path: layer.source for layer in inventory_of(transformer).layers}
+    met = []
+    hooks = [part.register_forward_hook(lambda *_, path=path: met.append(path)) for path, part in held.items() if path]
+    called(transformer.train(), torch.ones(2, 3, 4))
+    for hook in hooks:
+        hook.remove()
+    inside = inventory_of(transformer)
+    order = [inside.layers[index].path for index in inside.flow.order if inside.layers[index].path]
+    assert sorted(order) == sorted(met)
+    if name != "both":  # whose two halves need nothing of each other at first
+        assert order == met
+
+
+def test_a_layer_with_a_layer_of_its_own_in_it_is_looked_into():
+    class Adapted(nn.Linear):
+        def __init__(self):
+            super().__init__(4, 4)
+            self.u, self.v = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return nn.functional.linear(x, self.weight, self.bias) + self.u(torch.relu(self.v(x)))
+
+    inventory = inventory_of(nn.Sequential(Adapted(), nn.Linear(4, 4)))
+    paths = [inventory.layers[index].path for index in inventory.flow.order]
+    assert paths == ["0", "0.v", "0.u", "1"]
+
+
+def test_an_order_that_names_confirm_goes_by_name_and_warns_of_nothing(recwarn):
+    plan = dualcell.plan_weights(LateBlind(), LateBlind()).apply()
+    assert {row.by for row in plan.rows} == {"name"}
+    twice = (nn.ModuleList([LateBlind(), LateBlind()]) for _ in range(2))  # each name is there twice
+    plan = dualcell.plan_weights(*twice).apply()
+    assert {row.by for row in plan.rows} == {"name"}
+    assert not [each for each in recwarn if "looked into" in str(each.message)]

@@ -128,6 +128,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/torch_weights.py": (5, {"torch"}),
     "frameworks/torch_slots.py": (4, {"torch"}),
     "frameworks/keras_slots.py": (4, set()),
+    "frameworks/torch_transformers.py": (1, {"torch"}),
     "frameworks/torch_trace.py": (4, {"torch"}),
     "frameworks/keras_trace.py": (4, set()),
     "frameworks/keras_layers.py": (5, {"numpy", "ml_dtypes"}),
