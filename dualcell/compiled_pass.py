@@ -7,7 +7,6 @@ a small buffer first.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +15,12 @@ import numpy as np
 
 from dualcell import loops, walks
 from dualcell.coded import Array, Coded, HostArray, coded, codes_of, dtype_of, same_dtype
-from dualcell.slabs import slabs
+from dualcell.slabs import slabs, threads
 from dualcell.stats import Figures
 from dualcell.tolerance import Tolerance
 
 BLOCK = 16_384  # elements; with its scratch a block stays in the second-level cache
 SLAB = 524_288  # elements of 4 bytes a buffer holds: 2 MB a side; long enough that columns are read in runs
-THREADS = 12  # at most: 50 MB of buffers; memory is the limit long before
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def compiled_pass(
         raise TypeError(f"no compiled loops for {dtype_of(left)} and {dtype_of(right)}")
     work = _Work(left, right, plan, tolerance, equal_nan, reference == "right")
     slab = min(SLAB, 4 * SLAB // (plan.dtype.itemsize if plan.dtype else 1))
-    pieces = _pieces(left.shape, work.in_place, _threads(), slab)
+    pieces = _pieces(left.shape, work.in_place, threads(), slab)
     if len(pieces) == 1:
         return work.measure(pieces[0])
     with ThreadPoolExecutor(len(pieces)) as pool:
@@ -95,11 +93,6 @@ def compiled_pass(
         for part in parts[1:]:
             parts[0].merge(part)
     return parts[0]
-
-
-def _threads() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(THREADS, available)
 
 
 # a range of consecutive elements: the index of the first, and how to take it from the arrays

@@ -17,7 +17,7 @@ import numba
 
 _config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage] - documented, though not exported
 _HERE = Path(__file__).parent
-_SOURCES = ("compiling.py", "loops.py", "walks.py")
+_SOURCES = ("compiling.py", "loops.py", "walks.py", "pictures/loops.py")
 
 
 @cache

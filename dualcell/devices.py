@@ -24,7 +24,7 @@ from dualcell.tolerance import Tolerance
 
 SLAB = 4_194_304  # elements of each side that are on the host at once: 2 * 32 MB of float64
 
-_Read = Callable[[tuple[Any, ...]], HostArray]  # index -> the values there, on the host
+Read = Callable[[tuple[Any, ...]], HostArray]  # index -> the values there, on the host
 
 
 def host(leaf: Captured) -> HostArray:
@@ -65,7 +65,7 @@ def hosts(
     rows = max(1, most * shape[axis] // math.prod(shape))
     start = min(max(0, worst[axis] - rows // 2), shape[axis] - rows)
     where = (*(slice(None),) * axis, slice(start, start + rows))
-    return _reader(left)(where), _reader(right)(where)
+    return reader(left)(where), reader(right)(where)
 
 
 # --- on one accelerator ---
@@ -121,7 +121,7 @@ def measure_slabs(
     shape = _facts(left).shape
     if math.prod(shape) <= SLAB:
         return measure(host(left), host(right), tolerance, equal_nan=equal_nan, reference=reference)
-    read_left, read_right = _reader(left), _reader(right)
+    read_left, read_right = reader(left), reader(right)
     figures: Figures | None = None
     for start, where in slabs(shape, SLAB):
         parts = read_left(where), read_right(where)
@@ -136,8 +136,8 @@ def measure_slabs(
     return _finished(figures, shape, read_left, read_right)
 
 
-def _reader(leaf: Captured) -> _Read:
-    """How to read the slabs of a leaf."""
+def reader(leaf: Captured) -> Read:
+    """How to read the slabs of a leaf: index -> the values there, on the host."""
     facts = _facts(leaf)
     if facts.device != "cpu":
         bare = _bare(leaf.value)
@@ -171,7 +171,7 @@ def _part(whole: HostArray, where: tuple[Any, ...]) -> HostArray:
     return replace(whole, codes=whole.codes[where]) if isinstance(whole, Coded) else whole[where]
 
 
-def _finished(figures: Figures, shape: tuple[int, ...], read_left: _Read, read_right: _Read) -> Stats:
+def _finished(figures: Figures, shape: tuple[int, ...], read_left: Read, read_right: Read) -> Stats:
     """The finished `Stats`; of the values only the two at the worst index are read."""
     index = tuple(int(i) for i in np.unravel_index(figures.worst, shape))
     where = (*index[:-1], slice(index[-1], index[-1] + 1)) if index else ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualcell.coded import HostArray
+from dualcell.coded import Array, HostArray
 from dualcell.plain_pass import differences
 
 _BINS = 2048  # of float64's exponents; the first holds 0 and the denormals, the last NaN and Inf
@@ -37,6 +37,18 @@ class Histogram:
     zeros: int
     nonfinite: int
 
+    @property
+    def sentence(self) -> str:
+        """What a picture of it shows, in words."""
+        differing = sum(self.counts) + self.nonfinite
+        total = differing + self.zeros
+        parts = [f"{self.zeros:,} of {total:,} elements do not differ"]
+        if self.counts:
+            low, high = self.edges[0], self.edges[-1]
+            parts.append(f"{sum(self.counts):,} differ by {low:.2g} to {high:.2g}")
+        parts += [f"{self.nonfinite:,} by NaN or Inf"] if self.nonfinite else []
+        return f"sizes of |error|: {', '.join(parts)}"
+
 
 def error_histogram(left: HostArray, right: HostArray) -> Histogram:
     """Count |left - right| by its size as a float64; one pass, memory O(block).
@@ -57,6 +69,16 @@ def error_histogram(left: HostArray, right: HostArray) -> Histogram:
         bins += np.bincount(exponents, minlength=_BINS)
         zeros += numbers.size - int(np.count_nonzero(numbers))
     bins[0] -= zeros
+    return histogram_of(bins, zeros)
+
+
+def histogram_of(bins: Array, zeros: int) -> Histogram:
+    """The record of some counts.
+
+    Args:
+        bins: counts by float64's 2048 exponents, zeros not among them.
+        zeros: the number of those.
+    """
     filled = np.flatnonzero(bins[:-1])
     if not filled.size:
         return Histogram((), (), zeros, int(bins[-1]))

@@ -72,15 +72,21 @@ def absolute_error(left: HostArray, right: HostArray) -> Array:
 
 def differences(left: HostArray, right: HostArray) -> Iterator[tuple[int, Array]]:
     """Yield (offset, |left - right|) in C order: 1-D blocks, see `absolute_error`."""
+    for start, _, _, block in differing(left, right):
+        yield start, block
+
+
+def differing(left: HostArray, right: HostArray) -> Iterator[tuple[int, Array, Array, Array]]:
+    """Yield (offset, left, right, |left - right|) in C order: 1-D blocks, of floats both sides in one wide type."""
     wide = _wide_dtype(dtype_of(left), dtype_of(right))
     exact = dtype_of(left).kind in "biu" and dtype_of(right).kind in "biu"
     for start, left_block, right_block in _blocks(left, right):
         with np.errstate(all="ignore"):
             if exact:
-                block = _integer_block(left_block, right_block).difference
+                yield start, left_block, right_block, _integer_block(left_block, right_block).difference
             else:
-                block = _float_difference(left_block.astype(wide), right_block.astype(wide))
-        yield start, block
+                sides = left_block.astype(wide), right_block.astype(wide)
+                yield start, *sides, _float_difference(*sides)
 
 
 def _float_difference(left: Array, right: Array) -> Array:

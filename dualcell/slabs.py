@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+THREADS = 12  # at most: 50 MB of buffers in the compiled pass; memory is the limit long before
 
 Slab = tuple[int, tuple[Any, ...]]  # the flat C-order index of the first element, and how to index the slab
 
@@ -35,3 +38,9 @@ def slabs(shape: tuple[int, ...], most: int) -> Iterator[Slab]:
             end = min(row + rows, shape[axis])
             yield start, (*outer, slice(row, end))
             start += (end - row) * inner
+
+
+def threads() -> int:
+    """How many threads work on slabs: one for each core of this process, up to a bound."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(THREADS, available)

@@ -109,7 +109,7 @@ def test_the_compiled_pass_agrees_with_the_plain_one(left, right, monkeypatch):
         block, slab, threads = cuts
         monkeypatch.setattr(compiled_pass, "BLOCK", block)
         monkeypatch.setattr(compiled_pass, "SLAB", slab)
-        monkeypatch.setattr(compiled_pass, "_threads", lambda: threads)
+        monkeypatch.setattr(compiled_pass, "threads", lambda: threads)
         assert_same(*both(*pair, tolerance, **how))
 
     check()
@@ -324,7 +324,7 @@ def test_numbas_own_folder_comes_first(tmp_path):
 def test_the_users_folder_is_taken_where_the_package_is_read_only(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "_HERE", tmp_path / "package")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "pictures").mkdir(parents=True)
     for name in compiling._SOURCES:
         (tmp_path / "package" / name).write_text("")
     (tmp_path / "package" / "__pycache__").write_text("a file, so no folder can be made here")
@@ -333,7 +333,7 @@ def test_the_users_folder_is_taken_where_the_package_is_read_only(tmp_path, monk
 
 
 def test_a_user_without_a_home_compiles_in_each_process(tmp_path, monkeypatch):
-    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "pictures").mkdir(parents=True)
     monkeypatch.setattr(compiling, "_HERE", tmp_path / "package")
     for name in (*compiling._SOURCES, "__pycache__"):
         (tmp_path / "package" / name).write_text("")

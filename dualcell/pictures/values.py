@@ -1,0 +1,192 @@
+"""`ValueCounts` and `PairCounts`: the values of both sides, each for itself and together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dualcell.coded import Array
+from dualcell.pictures.blocks import Block, counting
+
+BINS = 100
+CELLS = 128  # along each axis of the scatter
+
+
+@dataclass(frozen=True)
+class Span:
+    """The finite values of one side or both: from `low` to `high`; low > high if there are none."""
+
+    low: float = math.inf
+    high: float = -math.inf
+
+    def joined(self, other: Span) -> Span:
+        """The span of both."""
+        return Span(min(self.low, other.low), max(self.high, other.high))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no finite value."""
+        return self.low > self.high
+
+    @property
+    def widened(self) -> Span:
+        """A span that has a width to draw, also if all values are one or nearly."""
+        if self.is_empty:
+            return Span(0.0, 1.0)
+        largest = max(abs(self.low), abs(self.high))
+        if self.high * 0.5 - self.low * 0.5 > max(largest * _NARROW, _TINY):
+            return self
+        room = max(largest * 0.5, 0.5)
+        return Span(max(self.low - room, -_MOST), min(self.high + room, _MOST))
+
+    def edges(self, bins: int) -> Array:
+        """The edges of equal bins; float64, one more than `bins`."""
+        return np.linspace(self.low * 0.5, self.high * 0.5, bins + 1) * 2
+
+    def scale(self, bins: int) -> float:
+        """Bins for each half of a unit; halves cannot overflow."""
+        return bins / (self.high * 0.5 - self.low * 0.5)
+
+
+_MOST = float(np.finfo(np.float64).max)
+_NARROW, _TINY = 1e-13, 1e-300  # bins would have no width in float64
+
+
+class SpanTally:
+    """Finds the `Span` of each side."""
+
+    def __init__(self) -> None:
+        self.left, self.right = Span(), Span()
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self.left = self.left.joined(_span(block.left))
+        self.right = self.right.joined(_span(block.right))
+
+    def merge(self, other: SpanTally) -> None:
+        """Take in what another one has seen."""
+        self.left, self.right = self.left.joined(other.left), self.right.joined(other.right)
+
+
+def _span(values: Array) -> Span:
+    low, high = float(values.min()), float(values.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        values = values[np.isfinite(values)]
+        if not values.size:
+            return Span()
+        low, high = float(values.min()), float(values.max())
+    return Span(low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class ValueCounts:
+    """How many elements of each side have which value.
+
+    Attributes:
+        edges: float64, one more than the bins; the same for both sides. A bin takes what is
+            at its lower edge, the last also what is at its upper one.
+        left: int64, one count a bin.
+        right: so of the right side.
+        nan: NaN on the left and on the right.
+        inf: infinities on the left and on the right.
+    """
+
+    edges: Array
+    left: Array
+    right: Array
+    nan: tuple[int, int]
+    inf: tuple[int, int]
+
+    @property
+    def sentence(self) -> str:
+        """What a picture of it shows, in words."""
+        return f"values: {self._side('left', 0)}; {self._side('right', 1)}"
+
+    def _side(self, name: str, index: int) -> str:
+        counts = (self.left, self.right)[index]
+        filled = np.flatnonzero(counts)
+        where = f" from {self.edges[filled[0]]:.3g} to {self.edges[filled[-1] + 1]:.3g}" if filled.size else ""
+        said = f"{name} {int(counts.sum()):,} finite{where}"
+        aside = [(self.nan[index], "NaN"), (self.inf[index], "Inf")]
+        return said + "".join(f", {count:,} {word}" for count, word in aside if count)
+
+
+class ValueTally:
+    """Counts the values of one side, or of both, in the bins of a span.
+
+    Args:
+        shape: of the tensors.
+        span: holds all finite values and has a width.
+    """
+
+    def __init__(self, shape: tuple[int, ...], span: Span) -> None:
+        self._add = counting(shape).count_values
+        self._low, self._scale = span.low * 0.5, span.scale(BINS)
+        self.left, self.right = np.zeros(BINS + 2, np.int64), np.zeros(BINS + 2, np.int64)
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self._add(block.left, self._low, self._scale, self.left)
+        self._add(block.right, self._low, self._scale, self.right)
+
+    def merge(self, other: ValueTally) -> None:
+        """Take in what another one has seen."""
+        self.left += other.left
+        self.right += other.right
+
+
+def value_counts(span: Span, left: Array, right: Array) -> ValueCounts:
+    """The record of what two tallies counted: bins, NaN, infinities."""
+    nan, inf = (int(left[BINS]), int(right[BINS])), (int(left[BINS + 1]), int(right[BINS + 1]))
+    return ValueCounts(span.edges(BINS), left[:BINS], right[:BINS], nan, inf)
+
+
+@dataclass(frozen=True, eq=False)
+class PairCounts:
+    """Left against right: how many elements have which two values.
+
+    Attributes:
+        edges: float64, the edges of the cells on both axes.
+        counts: int64; rows are values of the right side, columns of the left.
+        aside: elements that cannot be drawn, as one side is not finite.
+        worst: the left and the right value of the worst element, if both are finite.
+        tolerance: atol and rtol.
+        reference: `left` or `right`, the side that rtol is relative to.
+    """
+
+    edges: Array
+    counts: Array
+    aside: int
+    worst: tuple[float, float] | None
+    tolerance: tuple[float, float]
+    reference: str
+
+    @property
+    def sentence(self) -> str:
+        """What a picture of it shows, in words."""
+        drawn = int(self.counts.sum())
+        off = drawn - int(np.trace(self.counts))
+        said = f"left against right: {drawn:,} elements, {off:,} of them away from the diagonal"
+        said += f"; the worst is {self.worst[0]:.4g} against {self.worst[1]:.4g}" if self.worst and off else ""
+        return said + (f"; {self.aside:,} with NaN or Inf are not drawn" if self.aside else "")
+
+
+class PairTally:
+    """Counts pairs of values in the cells of a span; see `ValueTally`."""
+
+    def __init__(self, shape: tuple[int, ...], span: Span) -> None:
+        self._add: Any = counting(shape).count_pairs
+        self._low, self._scale = span.low * 0.5, span.scale(CELLS)
+        self.counts, self.aside = np.zeros((CELLS, CELLS), np.int64), 0
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self.aside += int(self._add(block.left, block.right, self._low, self._scale, self.counts))
+
+    def merge(self, other: PairTally) -> None:
+        """Take in what another one has seen."""
+        self.counts += other.counts
+        self.aside += other.aside
