@@ -122,8 +122,8 @@ LANE = """\
 </span><span class="line gap">
 </span><span class="line gap">
 </span><span class="line gap">
-</span><span class="line"><span class="gutter">  9  </span>h = x.relu()  <span class="verdict">&larr; equal</span>
-</span><span class="line" style="background-color:rgba(220,38,38,0.18)"><span class="gutter">>10  </span>y = h * <span class="m">3</span>  <strong class="verdict">&larr; differs</strong>
+</span><span class="line"><span class="gutter">  9  </span>h = x.relu()<span class="verdict">  &larr; equal</span>
+</span><span class="line" style="background-color:rgba(220,38,38,0.18)"><span class="gutter">>10  </span>y = h * <span class="m">3</span><strong class="verdict">  &larr; differs</strong>
 </span></code></pre>"""  # noqa: E501 - the white space counts
 
 
