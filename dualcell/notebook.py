@@ -41,7 +41,9 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     @usage
     def __enter__(self) -> None:
         __tracebackhide__ = True
-        _sessions.append(_turns(self.spec))
+        turns = _turns(self.spec)
+        turns.first.place = _cell_id() or turns.first.likeness
+        _sessions.append(turns)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if error is None:
@@ -122,6 +124,13 @@ def finish(shown: str) -> DualResult | None:
 def _shell() -> Any:
     """The running shell; a woven cell has one."""
     return get_ipython()
+
+
+def _cell_id() -> str | None:
+    """What the front end calls the cell that runs; JupyterLab, Notebook 7 and VS Code say so."""
+    parent = getattr(_shell(), "get_parent", dict)()
+    found = parent.get("metadata", {}).get("cellId")
+    return found if isinstance(found, str) else None
 
 
 def _turns(spec: tuple[Any, ...]) -> Turns:

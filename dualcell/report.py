@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dualcell.comparison import Comparison
 from dualcell.noise import Again, Noise, Referee
@@ -43,6 +43,21 @@ class SideFacts:
 
 
 @dataclass(frozen=True)
+class Before:
+    """What a row was when its cell ran last.
+
+    Attributes:
+        verdict: see `Row`.
+        passed: see `Row`.
+        max_abs: see `Row`.
+    """
+
+    verdict: str
+    passed: bool
+    max_abs: float | int | None
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the table; the fields named in `COLUMNS` are those of `DualResult.frame`.
 
@@ -62,6 +77,7 @@ class Row:
         findings: what explains the difference, the simplest explanations that fit.
         noise: how the difference compares to that which one ulp makes; None if not asked for.
         referee: what the same cell in float64 says; None if not asked for.
+        before: what the row was when its cell ran last; None if it did not, or had no such row.
     """
 
     name: str
@@ -96,6 +112,27 @@ class Row:
     findings: tuple[Finding, ...] = ()
     noise: Noise | None = None
     referee: Referee | None = None
+    before: Before | None = None
+
+    @property
+    def change(self) -> Literal["better", "worse", "same", "new"]:
+        """What has become of the row since its cell ran last: by its largest error, as far as the table shows it.
+
+        A row that can be measured is better than one that gives NaN, that better than one
+        that cannot.
+        """
+        if self.before is None:
+            return "new"
+        if figure(self.before.max_abs) == figure(self.max_abs):
+            return "same" if self.passed == self.before.passed else "better" if self.passed else "worse"
+        return "better" if _badness(self.max_abs) < _badness(self.before.max_abs) else "worse"
+
+
+def _badness(max_abs: float | int | None) -> tuple[int, float]:
+    """Sorts errors: those that can be told, NaN, none."""
+    if max_abs is None:
+        return 2, 0.0
+    return (1, 0.0) if math.isnan(max_abs) else (0, max_abs)
 
 
 @dataclass(frozen=True)
@@ -130,6 +167,11 @@ class Report:
     def shown(self) -> tuple[Row, ...]:
         """The rows in the order in which they are shown."""
         return tuple(sorted(self.rows, key=lambda row: row.passed)) if self.sort == "failing" else self.rows
+
+    @property
+    def has_before(self) -> bool:
+        """Whether any row was there when the cell ran last."""
+        return any(row.before is not None for row in self.rows)
 
     @property
     def has_noise(self) -> bool:

@@ -20,6 +20,7 @@ from dualcell.plain_pass import absolute_error
 from dualcell.render.cell import cell_html, cell_text
 from dualcell.render.json import render_json
 from dualcell.render.page import page_html
+from dualcell.render.terminal import Terminal, terminal
 from dualcell.render.text import render_text
 from dualcell.report import COLUMNS, Report, Row, in_words
 
@@ -286,11 +287,12 @@ class DualResult:
         Path(path).write_text(page_html(self.report, large=large), encoding="utf-8")
 
     def __repr__(self) -> str:
-        return cell_text(self.report)
+        """The table, as wide as the terminal it is printed on; whole and without escape codes anywhere else."""
+        return cell_text(self.report, Terminal(terminal().width))
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[Mapping[str, str], Mapping[str, Any]]:
         """HTML and text from one report; the data in the output's metadata."""
-        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report)}
+        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report, terminal())}
         return data, {"dualcell": render_json(self.report)}
 
 

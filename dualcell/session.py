@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from dualcell.comparison import compare_pair
 from dualcell.environment import Scope, check_environment, clashes, describe, wait_for
 from dualcell.explanations import explain_failures
 from dualcell.files import open_file
+from dualcell.history import since_last_run
 from dualcell.noise import Again
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
@@ -57,6 +58,7 @@ class Session:
         self._objects: list[dict[str, Any]] = []
         self._running: _Running | None = None
         self._where = "the lines above the first header"
+        self.place: Hashable | None = None  # where its last run is looked up; None if it has none
         self.result: DualResult  # after `finish` or `abandon`
 
     @property
@@ -149,7 +151,14 @@ class Session:
             notes = (*notes, *differing)
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         report = replace(with_reruns(report, again) if again else report, sort=self.cell.options.sort)
+        if self.place is not None and not stopped:
+            report = since_last_run(report, self.place)
         self.result = remember(DualResult(self._with_code(report), comparisons))
+
+    @property
+    def likeness(self) -> Hashable:
+        """What tells the cell from others where nothing else does: its labels, and what it compares."""
+        return (*self.labels, *(self.cell.captures or self._automatic()))
 
     @property
     def names_asked_for(self) -> tuple[str, ...]:

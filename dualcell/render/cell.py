@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from typing import Any
 
 from dualcell.render.code import code_html, code_text
 from dualcell.render.html import render_html, template
+from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
 from dualcell.report import Report
 
@@ -22,10 +22,14 @@ def cell_html(report: Report) -> str:
     return str(template("cell.html.jinja").render(code=code, table=render_html(report))).strip()
 
 
-def cell_text(report: Report) -> str:
-    """The same for a terminal."""
-    code = code_text(report, shutil.get_terminal_size().columns) if report.shows_code else ""
-    return f"{code}\n\n{render_text(report)}" if code else render_text(report)
+def cell_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
+    """The same as text, for a terminal or for what has no width."""
+    code = code_text(report, shown_on.width or _WITHOUT_A_TERMINAL) if report.shows_code else ""
+    table = render_text(report, shown_on)
+    return f"{code}\n\n{table}" if code else table
+
+
+_WITHOUT_A_TERMINAL = 80  # columns for the code
 
 
 def slide_html(report: Report, code: str = "") -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from dualcell.render.facts import facts
 from dualcell.render.folds import Group, groups_of
 from dualcell.render.scale import Scale, scale_of
-from dualcell.render.text import causes_named, header_line, mismatches, noise_in_words, settings_line
+from dualcell.render.text import causes_named, change_in_words, header_line, mismatches, noise_in_words, settings_line
 from dualcell.render.words import LONGEST_SENTENCE, one_line, one_or_both, shortened
 from dualcell.report import Report, Row, figure, in_words, values_in_words
 
@@ -80,6 +80,8 @@ def _columns(report: Report) -> list[_Column]:
     figures = ["max abs", "max rel", *(["drift/noise"] if report.has_noise else []), "mismatched"]
     shown = [_Column("row"), _Column("verdict"), *(_Column(name, "right") for name in figures)]
     shown += [_Column("worst at"), _Column(left, "right"), _Column(right, "right"), _Column("shape", said=_shape)]
+    if report.has_before:
+        shown.insert(3, _Column("last run"))
     if _only(report, _dtype) is None:
         shown.append(_Column("dtype", said=_dtype))
     if any(row.left_device != row.right_device for row in report.rows if row.left_device and row.right_device):
@@ -170,7 +172,8 @@ def _environment() -> Any:
     )
     environment.filters |= {
         "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
-        "mismatches": mismatches, "noise": noise_in_words, "short": shortened, "sentence": _sentence,
+        "mismatches": mismatches, "change": change_in_words, "noise": noise_in_words,
+        "short": shortened, "sentence": _sentence,
     }  # fmt: skip
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {

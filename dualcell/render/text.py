@@ -3,47 +3,194 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from dualcell.render.words import LONGEST_SENTENCE, duration, one_line, one_or_both, shortened
+from dualcell.render.terminal import ANYWHERE, Terminal
+from dualcell.render.words import (
+    LONGEST_SENTENCE,
+    columns_of,
+    duration,
+    fitted,
+    one_line,
+    one_or_both,
+    shortened,
+    wrapped,
+)
 from dualcell.report import Report, Row, SideFacts, figure, in_words, values_in_words
 
-HEADINGS = ("row", "verdict", "shape", "dtype", "max abs", "max rel", "mismatched", "worst at")
-_NUMBERS = range(4, 7)  # columns aligned to the right
-_NOISE = 6  # where `drift/noise` goes, a column that only `--noise` has
+COLOURS = {
+    "equal": 32, "close": 32, "differs": 31, "shape": 31, "dtype": 33, "missing": 35, "unsupported": 35,
+}  # fmt: skip
+_NARROWEST_NAME = 12
 
 
-def render_text(report: Report) -> str:
+def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
     """The whole report as lines of text.
+
+    Args:
+        report: what is shown.
+        shown_on: where. A terminal that is too narrow leaves columns out, in the order of
+            `_LEFT_OUT`, and says which; then the names are shortened. Nothing else has a
+            width, and gets the whole table.
 
     Returns:
         A header line per side, the table, the failing rows' reasons, the summary.
     """
-    left, right = (shortened(side.label) for side in report.sides)
-    headings = (*HEADINGS, left, right)
-    lines = [_sentence(header_line(side)) for side in report.sides if header_line(side)]
-    lines += [_sentence(settings_line(report))] if report.settings else []
+    labels = shortened(report.sides[0].label), shortened(report.sides[1].label)
+    lines = [(header_line(side), False) for side in report.sides if header_line(side)]
+    lines += [(settings_line(report), False)] if report.settings else []
+    text = _wrapped(lines, shown_on.width)
     if report.rows:
-        table = [headings, *(_cells(row) for row in report.shown)]
-        if report.has_noise:
-            said = ("drift/noise", *(noise_in_words(row) for row in report.shown))
-            table = [(*row[:_NOISE], noise, *row[_NOISE:]) for row, noise in zip(table, said, strict=True)]
-        lines += ["", *aligned(table, range(_NUMBERS.start, _NUMBERS.stop + report.has_noise))]
-    for more in _paragraphs(report, (left, right)):
-        lines += ["", *map(_sentence, more)] if more else []
-    return "\n".join([*lines, "", _sentence(f"dualcell: {report.summary}")]).lstrip("\n")
+        columns, left_out = _fitting(_columns(report, labels), shown_on.width)
+        text += ["", *_drawn(columns, report.shown, shown_on.coloured)]
+        said = f"left out, as the terminal is {shown_on.width} columns wide: {', '.join(left_out)}"
+        text += _wrapped([(said, False)], shown_on.width) if left_out else []
+    for more in _paragraphs(report, labels):
+        text += ["", *_wrapped(more, shown_on.width)] if more else []
+    summary = "\n".join(_wrapped([(f"dualcell: {report.summary}", False)], shown_on.width))
+    return "\n".join(
+        [*text, "", _coloured(summary, 32 if report.passed else 31) if shown_on.coloured else summary]
+    ).lstrip("\n")
 
 
-def _paragraphs(report: Report, labels: tuple[str, str]) -> tuple[list[str], ...]:
+# --- the table ---
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column: its heading and a cell for each row that is shown."""
+
+    heading: str
+    cells: tuple[str, ...]
+    right: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(columns_of(cell) for cell in (self.heading, *self.cells))
+
+
+# what a narrow terminal does without, first things first
+_LEFT_OUT = ("max rel", "dtype", "mismatched", "drift/noise", "values", "worst at", "shape")
+_RULED_BY = {"dtype": "dtype", "shape": "shape"}  # a column that says why a row has this verdict stays longest
+
+
+def _columns(report: Report, labels: tuple[str, str]) -> list[_Column]:
+    """Every column, whatever the width."""
+    rows = report.shown
+
+    def column(heading: str, said: Callable[[Row], str], right: bool = False) -> _Column:
+        return _Column(one_line(heading), tuple(one_line(said(row)) for row in rows), right)
+
+    found = [
+        column("row", lambda row: shortened(row.name)),
+        column("verdict", lambda row: row.verdict),
+        column("shape", lambda row: one_or_both(in_words(row.left_shape), in_words(row.right_shape))),
+        column("dtype", lambda row: one_or_both(row.left_dtype, row.right_dtype)),
+        column("max abs", lambda row: figure(row.max_abs), right=True),
+    ]
+    found += [column("last run", change_in_words)] if report.has_before else []
+    found += [column("max rel", lambda row: figure(row.max_rel), right=True)]
+    found += [column("drift/noise", noise_in_words, right=True)] if report.has_noise else []
+    found += [column("mismatched", mismatches, right=True), column("worst at", lambda row: in_words(row.worst_index))]
+    return found + [
+        column(label, lambda row, side=side: values_in_words(row)[side]) for side, label in enumerate(labels)
+    ]
+
+
+def _fitting(columns: list[_Column], width: int | None) -> tuple[list[_Column], list[str]]:
+    """The columns that fit, and the headings of those that do not."""
+    if width is None:
+        return columns, []
+    verdicts = {*columns[1].cells}
+    order = sorted(_LEFT_OUT, key=lambda name: _RULED_BY.get(name) in verdicts)
+    left_out: list[_Column] = []
+    for name in order:
+        if _width(columns) <= width:
+            break
+        gone = columns[-2:] if name == "values" else [column for column in columns if column.heading == name]
+        columns = [column for column in columns if column not in gone]
+        left_out += gone
+    too_wide = _width(columns) - width
+    if too_wide > 0:
+        most = max(columns[0].width - too_wide, _NARROWEST_NAME)
+        names = tuple(fitted(name, most) for name in columns[0].cells)
+        columns = [_Column(columns[0].heading, names), *columns[1:]]
+    return columns, [column.heading for column in left_out]
+
+
+def _width(columns: Sequence[_Column]) -> int:
+    return sum(column.width for column in columns) + 2 * (len(columns) - 1)
+
+
+def _drawn(columns: Sequence[_Column], rows: Sequence[Row], coloured: bool) -> list[str]:
+    """The columns as lines, a rule below their headings."""
+    lines = aligned(
+        [tuple(column.heading for column in columns), *zip(*(column.cells for column in columns), strict=True)],
+        [at for at, column in enumerate(columns) if column.right],
+    )
+    if not coloured:
+        return lines
+    start = columns[0].width + 2
+    tables = zip(lines[2:], rows, strict=True)
+    return lines[:2] + [_verdict_coloured(line, _at_column(line, start), row.verdict) for line, row in tables]
+
+
+def _at_column(line: str, column: int) -> int:
+    """How many characters stand before a column."""
+    at = 0
+    while columns_of(line[:at]) < column:
+        at += 1
+    return at
+
+
+def _verdict_coloured(line: str, start: int, verdict: str) -> str:
+    end = start + len(verdict)
+    return line[:start] + _coloured(line[start:end], COLOURS[verdict]) + line[end:]
+
+
+def _coloured(text: str, colour: int) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def aligned(table: Sequence[tuple[str, ...]], numbers: Iterable[int] = ()) -> list[str]:
+    """The table as lines, a rule below its headings; columns of `numbers` to the right."""
+    table = [tuple(one_line(cell) for cell in cells) for cells in table]
+    widths = [max(columns_of(cell) for cell in column) for column in zip(*table, strict=True)]
+    rule = tuple("-" * width for width in widths)
+    to_the_right = {*numbers}
+    lines = []
+    for cells in (table[0], rule, *table[1:]):
+        padded: list[str] = []
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            room = " " * (width - columns_of(cell))
+            padded.append(room + cell if column in to_the_right else cell + room)
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+# --- the lines around it; each with whether it is code, which stays on one line ---
+
+_Line = tuple[str, bool]
+
+
+def _paragraphs(report: Report, labels: tuple[str, str]) -> tuple[list[_Line], ...]:
     """What stands below the table: reruns, causes, notes."""
-    again = [line for row in report.shown for line in _again(row)]
+    again = [(line, False) for row in report.shown for line in _again(row)]
     reasons = [line for row in report.shown if row.cause for line in _why(row, labels)]
     names = causes_named(report)
-    reasons += [f"  dualcell explain NAME says more: {', '.join(names)}"] if names else []
-    return again, reasons, [f"note: {note}" for note in report.notes]
+    reasons += [(f"  dualcell explain NAME says more: {', '.join(names)}", False)] if names else []
+    return again, reasons, [(f"note: {note}", False) for note in report.notes]
 
 
-def _sentence(line: str) -> str:
-    return shortened(one_line(line), LONGEST_SENTENCE)
+def _wrapped(lines: Iterable[_Line], width: int | None) -> list[str]:
+    """Sentences on as many lines as they need; what follows the first stands two further to the right."""
+    found: list[str] = []
+    for line, is_code in lines:
+        text = shortened(one_line(line), LONGEST_SENTENCE)
+        whole = width is None or is_code or columns_of(text) <= width
+        found += [text] if whole else wrapped(text, width or 0)
+    return found
 
 
 def _again(row: Row) -> list[str]:
@@ -53,15 +200,15 @@ def _again(row: Row) -> list[str]:
     return lines + ([f"  {name}, float64: {row.referee.sentence}"] if row.referee else [])
 
 
-def _why(row: Row, labels: tuple[str, str]) -> list[str]:
+def _why(row: Row, labels: tuple[str, str]) -> list[_Line]:
     """Why a row failed; of the first explanation the evidence, and the line to change on one side or the other."""
-    lines = [f"  {shortened(row.name)}: {row.cause}"]
+    lines = [(f"  {shortened(row.name)}: {row.cause}", False)]
     for finding in row.findings[:1]:
-        lines.append(f"    {finding.evidence}")
-        lines += [f"    {labels[0]}: {finding.left_fix}"] if finding.left_fix else []
+        lines.append((f"    {finding.evidence}", False))
+        lines += [(f"    {labels[0]}: {finding.left_fix}", True)] if finding.left_fix else []
         joint = f"{'and' if finding.both else 'or'} " if finding.left_fix else ""
-        lines += [f"    {joint}{labels[1]}: {finding.right_fix}"] if finding.right_fix else []
-        lines += [f"    {finding.hint}"] if finding.hint else []
+        lines += [(f"    {joint}{labels[1]}: {finding.right_fix}", True)] if finding.right_fix else []
+        lines += [(f"    {finding.hint}", False)] if finding.hint else []
     return lines
 
 
@@ -83,6 +230,9 @@ def settings_line(report: Report) -> str:
     return ", ".join(f"{name} {value}" for name, value in report.settings.items())
 
 
+# --- figures in words, shared with the HTML table ---
+
+
 def mismatches(row: Row) -> str:
     """`3 / 10`, or empty where nothing was measured."""
     return "" if row.total is None else f"{row.mismatched} / {row.total}"
@@ -95,30 +245,10 @@ def noise_in_words(row: Row) -> str:
     return f"{row.noise.ratio:.2g}x"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        shortened(row.name),
-        row.verdict,
-        one_or_both(in_words(row.left_shape), in_words(row.right_shape)),
-        one_or_both(row.left_dtype, row.right_dtype),
-        figure(row.max_abs),
-        figure(row.max_rel),
-        mismatches(row),
-        in_words(row.worst_index),
-        *values_in_words(row),
-    )
+_ARROWS = {"better": "↓", "worse": "↑", "same": "=", "new": "+"}
 
 
-def aligned(table: list[tuple[str, ...]], numbers: range = range(0)) -> list[str]:
-    """The table as lines, a rule below its headings; columns of `numbers` to the right."""
-    table = [tuple(one_line(cell) for cell in cells) for cells in table]
-    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-    rule = tuple("-" * width for width in widths)
-    lines = []
-    for cells in (table[0], rule, *table[1:]):
-        padded = (
-            cell.rjust(width) if column in numbers else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )  # fmt: skip
-        lines.append("  ".join(padded).rstrip())
-    return lines
+def change_in_words(row: Row) -> str:
+    """What a row was when its cell ran last, and what has become of it: `0.120 ↓ better`."""
+    was = "" if row.before is None else figure(row.before.max_abs) or row.before.verdict
+    return f"{was} {_ARROWS[row.change]} {row.change}".lstrip()

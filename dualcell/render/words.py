@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable, Iterator
+
 LONGEST_NAME, LONGEST_SENTENCE = 80, 1000  # characters
 
 
@@ -46,3 +49,55 @@ def duration(seconds: float) -> str:
         ('12.3 ms', '75.0 s')
     """
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def columns_of(text: str) -> int:
+    """How many columns of a terminal a text takes: two for wide East Asian characters, none for accents on others.
+
+    Examples:
+        >>> columns_of("probs"), columns_of("確率"), columns_of("e" + chr(0x301))
+        (5, 4, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def fitted(text: str, columns: int) -> str:
+    """A text shortened to so many columns of a terminal.
+
+    Examples:
+        >>> fitted("encoder.kernel", 8), fitted("確率の名前", 7)
+        ('enco…nel', '確率…前')
+    """
+    return next(
+        (short for most in range(columns, 1, -1) if columns_of(short := shortened(text, most)) <= columns), text[:1]
+    )
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """A text on lines of so many columns; those after the first stand two further to the right.
+
+    Examples:
+        >>> wrapped("  y: the axes stand in another order", 20)
+        ['  y: the axes stand', '    in another order']
+    """
+    indent = text[: len(text) - len(text.lstrip())]
+    lines, line = [], indent
+    for word in _pieces(text.split(), columns - len(indent) - 2):
+        joint = "" if line == indent or line == f"{indent}  " else " "
+        if joint and columns_of(line + joint + word) > columns:
+            lines.append(line)
+            line, joint = f"{indent}  ", ""
+        line += joint + word
+    return [*lines, line]
+
+
+def _pieces(words: Iterable[str], most: int) -> Iterator[str]:
+    """The words, those that are too long for a line in pieces."""
+    for word in words:
+        size = max(most if word.isascii() else most // 2, 8)
+        yield from (word[at : at + size] for at in range(0, len(word), size))

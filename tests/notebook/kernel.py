@@ -112,6 +112,13 @@ class Kernel:
     def run(self, cell: str) -> Reply:
         return self.queue(cell)[0]
 
+    def run_as(self, cell_id: str, cell: str) -> Reply:
+        """Run a cell as a front end does that says which one it is."""
+        content = {"code": cell, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+        self.client.shell_channel.send(message)
+        return self._answers([message["header"]["msg_id"]])[0]
+
     def succeed(self, cell: str) -> Reply:
         """Run a cell that must not fail."""
         reply = self.run(cell)

@@ -1,0 +1,62 @@
+"""Which cell it is that runs again: as the front end says, else by its labels and what it compares."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+CELL = "%%dual {}\n# --- numpy ---\ny = z = np.ones(3)\n# --- numpy: new ---\ny = z = np.ones(3) + {}"
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(shell):
+    shell.succeed("__import__('dualcell.history', None, None, ['forget']).forget()")
+
+
+def change(reply, row="y"):
+    """What a reply says of a row's last run; None if there is no such column."""
+    text = reply.shown[-1]
+    found = re.search(rf"(?m)^{row} .* (better|worse|same|new)\b", text)
+    assert ("last run" in text) == (found is not None)
+    return found and found[1]
+
+
+def test_a_cell_is_known_by_its_id_whatever_its_text(shell):
+    assert change(shell.run_as("one", CELL.format("y", 0.5))) is None
+    assert change(shell.run_as("two", CELL.format("y", 0.5))) is None
+    assert change(shell.run_as("one", CELL.format("y z", 0.25))) == "better"
+    assert change(shell.run_as("one", CELL.format("y z", 0.5)), "z") == "worse"
+    assert change(shell.run_as("two", CELL.format("y", 0.5))) == "same"
+
+
+def test_fences_are_known_by_their_cells_id_too(shell):
+    fences = "%dual numpy\ny = np.ones(3)\n%dual numpy: new\ny = np.ones(3) + {}\n%dual diff y"
+    assert change(shell.run_as("one", fences.format(0.5))) is None
+    assert change(shell.run_as("one", fences.format(0.25))) == "better"
+
+
+def test_without_an_id_a_cell_is_known_by_what_it_compares(shell):
+    assert change(shell.run(CELL.format("y", 0.5))) is None
+    assert change(shell.run(CELL.format("z", 0.5)), "z") is None
+    assert change(shell.run(CELL.format("", 0.5))) is None
+    assert change(shell.run(CELL.format("y", 0.25))) == "better"
+    assert change(shell.run(CELL.format("", 1.0))) == "worse"
+
+
+def test_a_run_that_an_error_stopped_is_no_run(shell):
+    shell.run_as("one", CELL.format("y", 0.5))
+    stopped = shell.run_as("one", CELL.format("y", "nothing_of_this_name"))
+    assert stopped.status == "error"
+    assert change(shell.run_as("one", CELL.format("y", 0.5))) == "same"
+
+
+def test_a_strict_cell_that_failed_is_one(shell):
+    assert shell.run_as("one", CELL.format("y --strict", 0.5)).status == "error"
+    assert change(shell.run_as("one", CELL.format("y", 0.25))) == "better"
+
+
+def test_the_html_says_it_too(shell):
+    shell.run_as("one", CELL.format("y", 0.5))
+    (_, content), *_ = shell.run_as("one", CELL.format("y", 0.25)).messages
+    assert "0.500 ↓ better" in content["data"]["text/html"]
