@@ -49,9 +49,27 @@ class _Tracer(torch.fx.Tracer):
             return not any(id(inner) in self.holders for inner in m.modules() if inner is not m)
         return super().is_leaf_module(m, module_qualified_name)
 
+    def proxy(self, node: Any) -> Any:
+        return _StandIn(node, self)
+
     def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
         plain = PLAIN.get(type(m).forward)
         return super().call_module(m, forward, args, kwargs) if plain is None else plain(m, *args, **kwargs)
+
+
+class _StandIn(torch.fx.Proxy):
+    """A tensor without values. It has a length where only the size of a batch can be meant, which decides nothing."""
+
+    def __len__(self) -> int:
+        if self.node.op in ("placeholder", "call_module") or _name(self.node) in _ONE_TENSOR:
+            return _BATCH
+        return super().__len__()
+
+
+_BATCH = 2
+_ONE_TENSOR = ("add", "iadd", "mul", "imul", "sub", "truediv", "matmul", "bmm", "cat", "stack", "relu", "gelu", "silu",
+               "permute", "transpose", "reshape", "view", "flatten", "unflatten", "mean", "softmax", "contiguous",
+               "float", "to", "unsqueeze", "squeeze", "pad", "conv1d", "conv2d", "conv3d", "linear")  # fmt: skip
 
 
 class _Around(torch.nn.Module):

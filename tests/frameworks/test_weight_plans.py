@@ -1093,3 +1093,20 @@ def test_an_order_that_names_confirm_goes_by_name_and_warns_of_nothing(recwarn):
     plan = dualcell.plan_weights(*twice).apply()
     assert {row.by for row in plan.rows} == {"name"}
     assert not [each for each in recwarn if "looked into" in str(each.message)]
+
+
+def test_the_length_of_a_batch_does_not_hinder_a_look():
+    class Counting(Late):
+        def forward(self, x):
+            return super().forward(x) * x.new_ones((len(x), 1)) / len(self.u(x))
+
+    class Parts(Late):
+        """Here the length is that of several results, which decides what is called."""
+
+        def forward(self, x):
+            parts = x.chunk(3)
+            return self.u(parts[0]) if len(parts) == 3 else self.v(parts[0])
+
+    assert found(dualcell.plan_weights(early(), Counting()))["v.weight"] == "p/kernel"
+    assert inventory_of(Parts()).flow is None
+    assert inventory_of(Late()).flow is not None
