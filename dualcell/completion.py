@@ -11,6 +11,7 @@ from dualcell.options import (
     COMPARE_OPTIONS,
     DTYPES,
     INITS,
+    LAYOUTS,
     OPTION_NAMES,
     SORTS,
     build_parser,
@@ -26,6 +27,7 @@ _VALUES = {
     "--device": ("auto", "cpu", "gpu", "cuda", "mps"),
     "--dtype": DTYPES,
     "--init": INITS,
+    "--layout": LAYOUTS,
     "--reference": ("left", "right"),
     "--sort": SORTS,
 }

@@ -13,11 +13,12 @@ from typing import Any
 
 from dualcell.blocks import RawBlock, RawCell, read_block, read_cell
 from dualcell.errors import OptionError
-from dualcell.options import Options, options_from
+from dualcell.options import OPTION_NAMES, options_from
 from dualcell.result import DualResult
 from dualcell.session import Session
 
 _SIDES = ("left", "right")
+_ACCEPTED = tuple(name for name in OPTION_NAMES if name not in ("out", "layout"))  # a cell's alone
 
 
 class dual:  # noqa: N801 - used as a function
@@ -64,7 +65,7 @@ class dual:  # noqa: N801 - used as a function
             )
         self._headers = (left, right)
         self._captures = tuple(captures)
-        self._options = options_from(options, accepted=tuple(n for n in Options.__dataclass_fields__ if n != "out"))
+        self._options = options_from(options, accepted=_ACCEPTED)
         self._session: Session | None = None
         self._next = 0
         self.result: DualResult

@@ -17,7 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
-from dualcell.options import DTYPES, INITS, MAGIC, SORTS, Options, build_parser, options_from
+from dualcell.options import DTYPES, INITS, LAYOUTS, MAGIC, SORTS, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
 
@@ -42,6 +42,7 @@ class DualMagics(Magics):
     strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
     noise = Int(0, help="runs with everything moved by one ulp").tag(config=True)
     referee = Bool(False, help="run the cell again in float64").tag(config=True)
+    layout = Enum(LAYOUTS, None, allow_none=True, help="how the blocks' output is laid out").tag(config=True)
     out = Unicode(None, allow_none=True, help="store the result under this name").tag(config=True)
     code = Bool(False, help="show the code of both blocks").tag(config=True)
     large = Bool(False, help="show the result as a slide").tag(config=True)

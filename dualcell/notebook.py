@@ -10,6 +10,7 @@ import linecache
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -19,11 +20,97 @@ from IPython.utils.capture import capture_output
 from dualcell.blocks import read_cell
 from dualcell.errors import DualMismatch
 from dualcell.fences import unpack
+from dualcell.figures import close_new, open_figures
+from dualcell.live import Live, last_view
+from dualcell.outlet import can_be_led
+from dualcell.render.text import one_line
 from dualcell.result import DualResult
 from dualcell.turns import Turns
 from dualcell.usage import defaults, usage
 
-_sessions: list[Turns] = []  # the running one is last; a nested cell adds one
+_sessions: list[_Cell] = []  # the running one is last; a nested cell adds one
+
+
+class _Cell:
+    """A cell that runs: its turns, and the output that shows them, if it has one."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.layout = _layout(turns.cell.options.layout, _shell())
+        self.live: Live | None = None
+        self.stopped = False
+        if self.layout != "plain" and self.layout != "headed":
+            labels = turns.first.labels
+            self.live = Live(_shell(), labels, self.layout == "stacked", turns.first.on_both_sides)
+
+    def open(self, index: int) -> None:
+        """Before block `index`."""
+        turns = self.turns
+        turns.current.close()  # first, as a block's time ends before its figures are drawn
+        if self.live is not None and turns.is_first:
+            self.live.close()
+        turns.open(index)
+        if self.live is not None and turns.is_first:
+            self.live.open(turns.cell.blocks[index])
+        elif self.layout == "headed" and turns.is_first:
+            print(_rule(turns.first.labels[index]))
+
+    def close_blocks(self, note: str = "") -> None:
+        """After the second block."""
+        if self.live is not None and self.turns.is_first:
+            self.turns.current.close()
+            self.live.close(note)
+        elif self.live is not None:
+            self.live.say(note)
+
+    def keep_lanes(self) -> None:
+        """Put what the lanes hold into the result."""
+        result = self.turns.first.result
+        if self.live is not None and self.live.has_content:
+            lanes = self.live.lanes(result.report, self.stopped)
+            result.report = replace(result.report, lanes=lanes, layout=self.layout)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether there is a live output, which the result shall be put into; it comes and goes no more."""
+        if self.live is None:
+            return False
+        self.live.stop()
+        return self.live.is_shown
+
+    def draw(self) -> None:
+        """Show the result now."""
+        result = self.turns.first.result
+        if self.live is not None and (self.has_output or result.report.lanes is not None):
+            self.live.end(result.bundle())
+        else:
+            display(result)
+
+    def draw_lanes(self) -> None:
+        """Show what the lanes hold, and no result."""
+        report = self.turns.first.result.report
+        if self.live is not None and (self.has_output or report.lanes is not None):
+            lanes = report.lanes or self.live.lanes(report, self.stopped)
+            self.live.end(last_view(lanes, self.layout == "stacked"))
+
+
+def _layout(asked: str | None, shell: Any) -> str:
+    """`lanes`, `stacked`, `plain`, or `headed`: a line above each block, all that a terminal can."""
+    if asked == "plain" or _sessions:  # a cell inside a block prints into that block's lane
+        return "plain"
+    if can_be_led(shell):
+        return asked or "lanes"
+    return "plain" if getattr(shell, "kernel", None) is not None else "headed"
+
+
+def _rule(label: str) -> str:
+    """A line that names the block that follows."""
+    line = f"\u2500\u2500 {one_line(label)} \u2500\u2500"
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return f"-- {one_line(label).encode('ascii', 'backslashreplace').decode()} --"
+    return line
 
 
 @usage
@@ -43,34 +130,42 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
         __tracebackhide__ = True
         turns = _turns(self.spec)
         turns.first.place = _cell_id() or turns.first.likeness
-        _sessions.append(turns)
+        _sessions.append(_Cell(turns))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if error is None:
             return False
-        turns = _sessions[-1]
-        if turns.fail(error):
-            _store(turns)
+        cell = _sessions[-1]
+        if cell.live is not None:
+            cell.live.close()
+        if cell.turns.fail(error):
+            _store(cell)
             return True
         _sessions.pop()
-        if len(turns.first.result):
-            display(turns.first.result)
+        cell.stopped = cell.turns.is_first
+        cell.keep_lanes()
+        if len(cell.turns.first.result):
+            cell.draw()
+        else:
+            cell.draw_lanes()
         return False
 
 
 @usage
 def again() -> bool:
     """Whether the cell is to be run (once more); when it is not, the result is there."""
-    turns = _sessions[-1]
-    if turns.again():
+    cell = _sessions[-1]
+    cell.close_blocks(cell.turns.outlook)
+    if cell.turns.again():
         return True
-    _store(turns)
+    _store(cell)
     return False
 
 
-def _store(turns: Turns) -> None:
-    if turns.cell.options.out:
-        _shell().user_ns[turns.cell.options.out] = turns.first.result
+def _store(cell: _Cell) -> None:
+    cell.keep_lanes()
+    if cell.turns.cell.options.out:
+        _shell().user_ns[cell.turns.cell.options.out] = cell.turns.first.result
 
 
 @usage
@@ -81,7 +176,7 @@ def enter(index: int) -> None:
 
 def show(value: Any, silenced: bool) -> Any:
     """A block's last expression: note it, and show it unless a `;` follows."""
-    _sessions[-1].current.show(value)
+    _sessions[-1].turns.current.show(value)
     shell = _shell()
     if not silenced and shell.ast_node_interactivity.startswith("last"):
         # the display hook looks at the end of the whole cell for its `;`
@@ -94,14 +189,15 @@ def show(value: Any, silenced: bool) -> Any:
 
 def is_refused() -> bool:
     """Whether `--strict` turns the result into an error."""
-    turns = _sessions[-1]
+    turns = _sessions[-1].turns
     return turns.cell.options.strict and not turns.first.result.passed
 
 
 def mismatch() -> DualMismatch:
     """The error `--strict` raises in the user's cell; the table is shown before it."""
-    result = _sessions.pop().first.result
-    display(result)
+    cell = _sessions.pop()
+    result = cell.turns.first.result
+    cell.draw()
     return DualMismatch(f"--strict: {result.report.summary}", result)
 
 
@@ -113,11 +209,18 @@ def finish(shown: str) -> DualResult | None:
             at the end of the cell must not silence it, `display` if more code follows,
             `none` if the value is assigned, `silent` if the user silenced it.
     """
-    result = _sessions.pop().first.result
-    if shown == "silent":
-        return None
-    if shown == "display" or (shown == "always" and _shell().displayhook.quiet()):
-        display(result)
+    cell = _sessions.pop()
+    result, shell = cell.turns.first.result, _shell()
+    quiet = shell.displayhook.quiet()
+    if shown in ("silent", "none") or (shown == "hook" and quiet):
+        cell.draw_lanes()
+        return None if shown == "silent" else result
+    if shown == "display" or (shown == "always" and quiet):
+        cell.draw()
+    elif cell.has_output or result.report.lanes is not None:  # which is lost if the value is never shown
+        cell.draw()
+        count = shell.execution_count
+        result.drawn(lambda: shell.execution_count == count)
     return result
 
 
@@ -140,19 +243,12 @@ def _turns(spec: tuple[Any, ...]) -> Turns:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Keep what a cell prints, shows and draws from the user."""
-    drawn = _figures()
+    drawn = open_figures()
     with capture_output():
         try:
             yield
         finally:
-            for number in _figures() - drawn:
-                sys.modules["matplotlib.pyplot"].close(number)
-
-
-def _figures() -> set[int]:
-    """The open figures; those that are left open at the end of a cell are shown."""
-    pyplot: Any = sys.modules.get("matplotlib.pyplot")
-    return set(pyplot.get_fignums()) if pyplot is not None else set()
+            close_new(drawn)
 
 
 def show_visible_source(transformed: str, visible: str) -> None:

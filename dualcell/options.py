@@ -19,6 +19,7 @@ from dualcell.tolerance import Tolerances, tolerances
 
 MAGIC = "dual"  # `%%dual`, `%dual`
 MOST_RUNS = 1000  # of a cell, with `--noise`
+LAYOUTS = ("lanes", "stacked", "plain")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 INITS = ("keras", "torch")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager", "init")
@@ -51,6 +52,8 @@ class Options:
         referee: run the cell again in float64, to see which side is nearer to the truth.
         code: show the code of both blocks above what came of it.
         large: show the result as a slide: large letters, a short table.
+        layout: what the blocks print and show side by side (`lanes`), one block after the other
+            (`stacked`) or as in any cell (`plain`); None: lanes in notebooks, stacked in terminals.
     """
 
     device: str = "auto"
@@ -72,6 +75,7 @@ class Options:
     referee: bool = False
     code: bool = False
     large: bool = False
+    layout: str | None = None
 
     @property
     def tolerances(self) -> Tolerances:
@@ -110,6 +114,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "referee": _SWITCH,
     "code": _SWITCH,
     "large": _SWITCH,
+    "layout": (f"one of {', '.join(LAYOUTS)}", _is(str, _NONE)),
 }
 OPTION_NAMES = tuple(field.name for field in fields(Options))
 
@@ -170,6 +175,11 @@ def _check_words(options: Options) -> None:
             f"dtype is {options.dtype!r}, expected one of {', '.join(DTYPES)}."
             f"{did_you_mean(str(options.dtype), DTYPES)}"
         )
+    if options.layout is not None and options.layout not in LAYOUTS:
+        raise OptionError(
+            f"layout is {options.layout!r}, expected one of {', '.join(LAYOUTS)}."
+            f"{did_you_mean(options.layout, LAYOUTS)}"
+        )
     if options.init is not None and options.init not in INITS:
         raise OptionError(f"init is {options.init!r}, expected 'keras' or 'torch'.{did_you_mean(options.init, INITS)}")
 
@@ -222,6 +232,11 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--referee", action=switch, help="run the cell again in float64: which side is nearer?")
     parser.add_argument("--code", action=switch, help="show the code of both blocks, the lines that differ marked")
     parser.add_argument("--large", action=switch, help="show the result as a slide: large letters, a short table")
+    parser.add_argument(
+        "--layout", metavar="|".join(LAYOUTS),
+        help="what the blocks print and show: side by side (in notebooks), one after the other (in terminals), "
+        "or as in any cell",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="NAME", help="store the result under this name")
     parser.add_argument("-h", "--help", action="store_true", help="show this text")
     return parser

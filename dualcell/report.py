@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dualcell.comparison import Comparison
+from dualcell.lanes import Lane
 from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
 from dualcell.sources import Code
@@ -150,6 +151,8 @@ class Report:
         code: the text of both blocks; None outside a cell.
         shows_code: whether it was asked for.
         large: whether a slide was asked for.
+        lanes: what the blocks printed and showed; None if that is nothing.
+        layout: `lanes` or `stacked`, how the lanes are drawn.
     """
 
     sides: tuple[SideFacts, SideFacts]
@@ -162,6 +165,8 @@ class Report:
     code: Code | None = None
     shows_code: bool = False
     large: bool = False
+    lanes: tuple[Lane, Lane] | None = None
+    layout: str = "lanes"
 
     @property
     def shown(self) -> tuple[Row, ...]:

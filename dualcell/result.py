@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +168,7 @@ class DualResult:
 
     def __init__(self, report: Report, comparisons: tuple[Comparison, ...]) -> None:
         self.report = report
+        self._drawn: Callable[[], bool] | None = None
         left, right = (side.label for side in report.sides)
         reference = report.settings.get("reference", "left")
         self._rows = {
@@ -275,7 +276,7 @@ class DualResult:
         path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
 
     def to_html(self, path: str | Path, *, large: bool = False) -> None:
-        """Write one page that needs nothing else: the code, the table, the causes and what to change.
+        """Write one page that needs nothing else: the code, what it printed, the table, the causes and the fixes.
 
         It works offline, follows the reader's light or dark theme, and prints.
         `save("report.html")` writes the same.
@@ -290,9 +291,21 @@ class DualResult:
         """The table, as wide as the terminal it is printed on; whole and without escape codes anywhere else."""
         return cell_text(self.report, Terminal(terminal().width))
 
+    def drawn(self, still: Callable[[], bool]) -> None:
+        """Its output is there already: draw nothing the next time, if that comes while `still` holds."""
+        self._drawn = still
+
+    def _ipython_display_(self) -> None:
+        still, self._drawn = self._drawn, None
+        if still is None or not still():
+            raise NotImplementedError  # IPython goes on to the bundle
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+        return self.bundle()
+
+    def bundle(self) -> tuple[Mapping[str, str], Mapping[str, Any]]:
         """HTML and text from one report; the data in the output's metadata."""
-        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report, terminal())}
+        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report, terminal(), with_lanes=True)}
         return data, {"dualcell": render_json(self.report)}
 
 

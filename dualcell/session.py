@@ -155,6 +155,25 @@ class Session:
             report = since_last_run(report, self.place)
         self.result = remember(DualResult(self._with_code(report), comparisons))
 
+    def on_both_sides(self) -> tuple[str, ...]:
+        """The captures that both sides have by now; may be asked while the right block runs.
+
+        That block's are there as soon as the names in them are bound.
+        """
+        running = self._running
+        if not self._captures or (running is None and len(self._captures) < 2):
+            return ()
+        if running is None:
+            return tuple(row for row in self._captures[0].rows if row in self._captures[1].rows)
+        namespace = self._namespace()
+
+        def is_there(row: str) -> bool:
+            asked = next((request.right for request in self.requests if request.row == row), root(row))
+            names = free_names(asked)
+            return bool(names) and all(running.watch.changed(name, namespace) for name in names)
+
+        return tuple(row for row in self._captures[0].rows if is_there(row))
+
     @property
     def likeness(self) -> Hashable:
         """What tells the cell from others where nothing else does: its labels, and what it compares."""

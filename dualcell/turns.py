@@ -112,6 +112,20 @@ class Turns:
         return isinstance(error, Exception)
 
     @property
+    def is_first(self) -> bool:
+        """Whether the cell runs as it is written, and not again."""
+        return self._turn in (None, "written")
+
+    @property
+    def outlook(self) -> str:
+        """What comes after the run that is under way."""
+        if self._turn is None:
+            return ""
+        more = len(self._plan) - 1
+        left = f"; {more} more time{'s' if more > 1 else ''}" if more > 0 else ""
+        return f"running again, {_WORDS[self._plan[0]]}{left}" if self._plan else "comparing"
+
+    @property
     def _reads(self) -> tuple[str, ...]:
         return (*self.cell.reads, *self.first.names_asked_for)
 

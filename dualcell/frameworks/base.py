@@ -96,7 +96,12 @@ class BlockAdapter(Protocol):
         ...
 
     def describe(self) -> dict[str, str]:
-        """Versions and numerics settings for the header."""
+        """Versions and numerics settings for the header.
+
+        An adapter may have two verbs more, where its framework counts a device's memory:
+        `forget_peak()` counts afresh, `peak()` gives the most bytes in use since then and
+        the device they were on, or None.
+        """
         ...
 
 

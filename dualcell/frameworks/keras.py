@@ -105,6 +105,12 @@ class KerasBlocks:
     def wait(self) -> None:
         self._runner().wait()
 
+    def forget_peak(self) -> None:
+        getattr(self._runner(), "forget_peak", lambda: None)()
+
+    def peak(self) -> tuple[int, str] | None:
+        return getattr(self._runner(), "peak", lambda: None)()
+
     def describe(self) -> dict[str, str]:
         policy = global_state.get_global_attribute("dtype_policy")  # asking Keras for it would set it
         facts = self._runner().describe()

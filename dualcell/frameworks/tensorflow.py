@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.eager import context
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.base import ArrayFacts, as_host, uncoded, widen
@@ -114,11 +115,27 @@ class TensorflowBlocks:
         if hasattr(tf, "test") and tf.config.list_physical_devices("GPU"):
             tf.test.experimental.sync_devices()
 
+    def forget_peak(self) -> None:
+        for name in _started_gpus():
+            tf.config.experimental.reset_memory_stats(name)
+
+    def peak(self) -> tuple[int, str] | None:
+        found = [(tf.config.experimental.get_memory_info(name)["peak"], _device(f"device:{name}")) for name in
+                 _started_gpus()]  # fmt: skip
+        return max(((size, name) for size, name in found if size), default=None)
+
     def describe(self) -> dict[str, str]:
         facts = {"tensorflow": tf.__version__, "oneDNN": _onednn()}
         if tf.config.list_physical_devices("GPU"):
             facts["TF32"] = "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off"
         return facts
+
+
+def _started_gpus() -> list[str]:
+    """`GPU:0`, ...; none until TensorFlow has taken them, as after that they cannot be configured any more."""
+    if not tf.config.list_physical_devices("GPU") or not getattr(context.context(), "_initialized", False):
+        return []
+    return [f"GPU:{index}" for index in range(len(tf.config.list_logical_devices("GPU")))]
 
 
 def _tf_name(device: str) -> str:

@@ -66,6 +66,12 @@ class TfKerasBlocks:
     def wait(self) -> None:
         tensorflow.blocks.wait()
 
+    def forget_peak(self) -> None:
+        tensorflow.blocks.forget_peak()
+
+    def peak(self) -> tuple[int, str] | None:
+        return tensorflow.blocks.peak()
+
     def describe(self) -> dict[str, str]:
         return {
             "tf_keras": tf_keras.__version__,

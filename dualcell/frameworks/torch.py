@@ -198,6 +198,16 @@ class TorchBlocks:
         if torch.cuda.is_initialized():
             torch.cuda.synchronize()
 
+    def forget_peak(self) -> None:
+        if torch.cuda.is_initialized():
+            for index in range(torch.cuda.device_count()):
+                torch.cuda.reset_peak_memory_stats(index)
+
+    def peak(self) -> tuple[int, str] | None:
+        count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+        peaks = [(torch.cuda.max_memory_allocated(index), f"cuda:{index}") for index in range(count)]
+        return max(((size, name) for size, name in peaks if size), default=None)
+
     def describe(self) -> dict[str, str]:
         facts = {
             "torch": torch.__version__,

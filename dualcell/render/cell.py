@@ -1,4 +1,4 @@
-"""`Report` -> what a cell shows: the code if it was asked for, then the table."""
+"""`Report` -> what a cell shows: the code if it was asked for, what the blocks printed, then the table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from dualcell.render.code import code_html, code_text
 from dualcell.render.html import render_html, template
+from dualcell.render.lanes import lanes_html, lanes_text
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
 from dualcell.report import Report
@@ -15,18 +16,22 @@ from dualcell.report import Report
 def cell_html(report: Report) -> str:
     """What a cell shows, as one HTML fragment; the same report always gives the same text."""
     code = code_html(report) if report.shows_code else ""
+    lanes = lanes_html(report.lanes, stacked=report.layout == "stacked") if report.lanes is not None else ""
     if report.large:
-        return slide_html(report, code)
+        return slide_html(report, code) + lanes
     if not code:
-        return render_html(report)
-    return str(template("cell.html.jinja").render(code=code, table=render_html(report))).strip()
+        return lanes + render_html(report)
+    return str(template("cell.html.jinja").render(code=code, lanes=lanes, table=render_html(report))).strip()
 
 
-def cell_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
-    """The same as text, for a terminal or for what has no width."""
+def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool = False) -> str:
+    """The same as text, for a terminal or for what has no width.
+
+    What the blocks printed is in it where it has been shown nowhere else.
+    """
     code = code_text(report, shown_on.width or _WITHOUT_A_TERMINAL) if report.shows_code else ""
-    table = render_text(report, shown_on)
-    return f"{code}\n\n{table}" if code else table
+    lanes = lanes_text(report.lanes) if with_lanes and report.lanes is not None else ""
+    return "\n\n".join(part for part in (code, lanes, render_text(report, shown_on)) if part)
 
 
 _WITHOUT_A_TERMINAL = 80  # columns for the code

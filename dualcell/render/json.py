@@ -20,11 +20,11 @@ def render_json(report: Report) -> dict[str, Any]:
     Returns:
         A dict with `schema`, `passed`, `summary`, `sides`, `settings`, `notes` and `rows`.
     """
-    plain: dict[str, Any] = _plain(asdict(replace(report, code=None)))
+    plain: dict[str, Any] = _plain(asdict(replace(report, code=None, lanes=None)))
     return {"schema": SCHEMA, **{name: value for name, value in plain.items() if name not in _LOOKS}}
 
 
-_LOOKS = ("code", "shows_code", "large")  # how it is shown; the notebook has the code
+_LOOKS = ("code", "shows_code", "large", "lanes", "layout")  # how it is shown; the notebook has the code
 
 
 def _plain(value: Any) -> Any:

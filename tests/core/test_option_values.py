@@ -122,7 +122,7 @@ def test_a_bad_tolerance_is_refused_when_it_is_given():
 
 def test_every_option_is_checked_parsed_and_named_once():
     assert OPTION_NAMES == tuple(field.name for field in fields(Options))
-    others = {"strict", "out", "noise", "referee", "code", "large"}
+    others = {"strict", "out", "noise", "referee", "code", "large", "layout"}
     assert {*BLOCK_OPTIONS, *COMPARE_OPTIONS} | others == set(OPTION_NAMES)
     assert {action.dest for action in build_parser()._actions} == {*OPTION_NAMES, "captures", "help"}
     for name in OPTION_NAMES:

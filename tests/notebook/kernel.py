@@ -22,6 +22,7 @@ INTERPRETERS = {
     "colab": os.environ.get("DUALCELL_COLAB_PYTHON", str(ROOT / ".venv-colab" / "bin" / "python")),
 }
 _SECONDS = 120  # TensorFlow's import on a busy machine
+_LANE = re.compile(r"(?m)^--- .* \(.*\) ---$")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,11 +40,25 @@ class Reply:
 
     Attributes:
         content: the reply's content.
-        messages: (type, content) of every output, in order.
+        messages: (type, content) of every output, in order, as a front end has them in the
+            end: an update is in the place of what it updates.
+        live: every message with data as it came, updates too.
     """
 
     content: dict[str, Any]
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    live: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def add(self, kind: str, content: dict[str, Any]) -> None:
+        """Take in one more message, as a front end does."""
+        if "data" in content:
+            self.live.append((kind, content))
+        if kind != "update_display_data":
+            self.messages.append((kind, dict(content)))
+            return
+        for _, shown in self.messages:
+            if shown.get("transient", {}).get("display_id") == content["transient"]["display_id"]:
+                shown.update(data=content["data"], metadata=content["metadata"])
 
     @property
     def status(self) -> str:
@@ -56,9 +71,20 @@ class Reply:
         return [kind for kind, _ in self.messages if kind != "stream"]
 
     @property
+    def is_one_result(self) -> bool:
+        """Whether there is one output and it is a result: of the cell's value, or, if the cell was slow, live."""
+        return self.kinds in (["execute_result"], ["display_data"]) and "dualcell" in self.messages[-1][1]["metadata"]
+
+    @property
     def shown(self) -> list[str]:
         """The text of every display and result, in order."""
         return [content["data"]["text/plain"] for _, content in self.messages if "data" in content]
+
+    @property
+    def lanes(self) -> list[str]:
+        """The text of both lanes in the newest output that has them; empty if none has."""
+        found = [_LANE.split(text)[1:] for text in self.shown if _LANE.search(text)]
+        return [text.split("\n\n")[0].strip("\n") for text in found[-1]] if found else []
 
     @property
     def stdout(self) -> str:
@@ -127,9 +153,12 @@ class Kernel:
 
     def interrupt(self, cell: str, *after: str, when: str) -> list[Reply]:
         """Run cells and press Ctrl-C once the first has printed `when`."""
+        pressed: list[str] = []
 
         def press(kind: str, content: dict[str, Any]) -> None:
-            if kind == "stream" and when in content["text"]:
+            said = content["text"] if kind == "stream" else content.get("data", {}).get("text/plain", "")
+            if when in said and not pressed:
+                pressed.append(when)
                 time.sleep(0.3)  # the print comes a moment before the sleep
                 self.manager.interrupt_kernel()
 
@@ -166,7 +195,7 @@ class Kernel:
     def _answers(
         self, requests: list[str], watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
     ) -> list[Reply]:
-        outputs: dict[str, list[tuple[str, dict[str, Any]]]] = {request: [] for request in requests}
+        outputs = {request: Reply({}) for request in requests}
         waiting = set(requests)
         while waiting:
             message = self.client.get_iopub_msg(timeout=_SECONDS)
@@ -176,9 +205,11 @@ class Kernel:
             if kind == "status":
                 waiting -= {request} if content["execution_state"] == "idle" else set()
                 continue
-            outputs[request].append((kind, content))
+            outputs[request].add(kind, content)
             watch(kind, content)
-        replies = [Reply(self._reply(request), outputs[request]) for request in requests]
+        for request, reply in outputs.items():
+            reply.content = self._reply(request)
+        replies = [*outputs.values()]
         while self._reply(self.client.execute("", silent=True))["status"] == "aborted":
             pass  # after an error ipykernel 6 goes on aborting for a moment
         return replies

@@ -9,9 +9,9 @@ import pytest
 BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\nprobs = 3"
 OPTIONS = {
     "--allow-dtype", "--atol", "--causes", "--code", "--device", "--dtype", "--eager", "--equal-nan", "--help",
-    "--init", "--large", "--no-allow-dtype", "--no-causes", "--no-code", "--no-eager", "--no-equal-nan", "--no-large",
-    "--no-referee", "--no-strict",
-    "--noise", "--out", "--referee", "--reference", "--rtol", "--seed", "--sort", "--strict", "--tol",
+    "--init", "--large", "--layout", "--no-allow-dtype", "--no-causes", "--no-code", "--no-eager", "--no-equal-nan",
+    "--no-large", "--no-referee", "--no-strict", "--noise", "--out", "--referee", "--reference",
+    "--rtol", "--seed", "--sort", "--strict", "--tol",
 }  # fmt: skip
 # the text up to the cursor, what follows it, and all that Tab offers
 OFFERED = {
@@ -30,6 +30,7 @@ OFFERED = {
     "device of a fence": ("%dual torch --device m", "", {"mps"}),
     "device of a block": ("%%dual\n# --- torch --device m", "", {"mps"}),
     "dtype": ("%%dual --dtype f", "", {"float16", "float32", "float64"}),
+    "layout": ("%%dual --layout ", "", {"lanes", "stacked", "plain"}),
     "reference": ("%%dual --reference ", "", {"left", "right"}),
     "sort": ("%%dual --sort f", "", {"failing"}),
     "names": ("%%dual ", BLOCKS, {"probs", "losses", "extra"}),

@@ -66,7 +66,7 @@ def test_reloading_adds_nothing_twice(bare):
     for _ in range(2):
         bare.succeed("%reload_ext dualcell")
     assert bare.value("places()") == loaded
-    assert bare.succeed(COMPARISON).kinds == ["execute_result"]
+    assert bare.succeed(COMPARISON).is_one_result
 
 
 def test_loading_twice_adds_nothing_twice(bare):

@@ -137,4 +137,4 @@ def test_a_fence_inside_a_statement_is_refused(shell, line):
 def test_the_cell_after_a_refused_one_works(shell):
     shell.run("%%dual y")
     reply = shell.succeed("%%dual\n# --- numpy ---\ny = np.ones(2)\n# --- numpy ---\ny = np.ones(2)")
-    assert reply.kinds == ["execute_result"]
+    assert reply.is_one_result

@@ -1,0 +1,231 @@
+"""What blocks print and show, side by side in a kernel while they run, and in the result."""
+
+from __future__ import annotations
+
+import pytest
+
+CELL = """\
+%%dual y{options}
+# --- numpy: one ---
+{left}
+y = np.ones(3)
+# --- numpy: two ---
+{right}
+y = np.ones(3)"""
+HOOKS = """\
+import sys
+def hooks():
+    shell = get_ipython()
+    owners = (sys.stdout, sys.stderr, shell.display_pub, shell.displayhook)
+    names = ("write", "publish", "clear_output", "write_format_data")
+    return [id(vars(owner).get(name)) for owner in owners for name in names], [id(owner) for owner in owners]
+"""
+
+
+def cell(left="pass", right="pass", options=""):
+    return CELL.format(left=left, right=right, options=options)
+
+
+def data(reply):
+    """The HTML of the only output."""
+    (content,) = [content for _, content in reply.messages if "data" in content]
+    return content["data"]["text/html"]
+
+
+@pytest.fixture
+def hooked(shell):
+    """The shell, and afterwards that nothing of its output is still replaced."""
+    shell.succeed(HOOKS)
+    before = shell.value("hooks()")
+    yield shell
+    assert shell.value("hooks()") == before
+
+
+def test_both_blocks_print_into_their_lanes(hooked):
+    reply = hooked.succeed(cell("print('left')\nprint('bad', file=sys.stderr)", "print('right')\nnp.int64(7)"))
+    assert reply.lanes == ["left\nbad", "right"]
+    assert (reply.kinds, reply.stdout, reply.stderr) == (["display_data"], "", "")
+    assert "1 row passed" in reply.shown[0]
+    assert hooked.value("(type(_).__name__, _.passed, Out[max(Out)] is _)") == ("DualResult", True, True)
+
+
+def test_blocks_that_print_nothing_have_no_lanes(hooked):
+    reply = hooked.succeed(cell())
+    assert reply.lanes == []
+    assert "dualcell-lanes" not in data(reply)
+
+
+def test_the_result_shows_its_lanes_again(hooked):
+    hooked.succeed(cell("print('left')"))
+    reply = hooked.succeed("_")
+    assert (reply.kinds, reply.lanes) == (["execute_result"], ["left", ""])
+    assert hooked.value("'left' in repr(__import__('dualcell').last_result())") is False
+
+
+def test_a_long_cell_is_one_output_that_becomes_the_result(hooked):
+    reply = hooked.succeed(cell("import time\nprint('begin')\ntime.sleep(0.7)\nprint('end')", "time.sleep(0.3)"))
+    kinds, contents = zip(*reply.live, strict=True)
+    assert kinds[0] == "display_data"
+    assert set(kinds[1:]) == {"update_display_data"}
+    assert len({content["transient"]["display_id"] for content in contents}) == 1
+    first, last = contents[0]["data"]["text/plain"], contents[-1]["data"]["text/plain"]
+    assert "--- one (running, " in first
+    assert "begin" in first
+    assert "end" not in first
+    assert "--- two (waiting) ---" in first
+    assert "1 row passed" in last
+    assert reply.lanes == ["begin\nend", ""]
+    assert set(contents[-1]["metadata"]) == {"dualcell"}
+    assert reply.kinds == ["display_data"]
+    assert hooked.value("(_.passed, Out[max(Out)] is _)") == (True, True)
+
+
+def test_a_long_cell_that_prints_nothing_ends_with_the_table_alone(hooked):
+    reply = hooked.succeed(cell("import time\ntime.sleep(0.4)"))
+    assert "dualcell-lanes" not in data(reply)
+    assert "1 row passed" in reply.shown[0]
+
+
+def test_names_are_there_as_soon_as_both_sides_have_them(hooked):
+    reply = hooked.succeed(
+        cell("a = np.ones(1)", "import time\na = np.ones(1)\ntime.sleep(0.6)", " --no-causes").replace("dual y", "dual")
+    )
+    said = [content["data"]["text/plain"] for _, content in reply.live[:-1]]
+    assert any("on both sides: a" in text and "a, y" not in text for text in said)
+
+
+def test_a_sign_of_life(hooked):
+    reply = hooked.succeed(cell("import time\ntime.sleep(2.5)"))
+    assert 3 <= len(reply.live) <= 7
+
+
+def test_progress_bars_are_one_line(hooked):
+    bar = "for i in range(4): print(f'\\rstep {i}', end='', file=sys.stderr)"
+    assert hooked.succeed(cell(bar, "print('abc\\b\\bX')")).lanes == ["step 3", "aXc"]
+
+
+def test_colours(hooked):
+    page = data(hooked.succeed(cell("print('\\x1b[32mgreen\\x1b[0m <b>')")))
+    assert '<span class="dualcell-green">green</span> &lt;b&gt;' in page
+
+
+def test_displays_and_their_updates(hooked):
+    left = "h = display('old', display_id=True)\nprint('between')\nh.update('new')"
+    right = "display(1)\nfrom IPython.display import clear_output\nclear_output()\nprint('kept')"
+    assert hooked.succeed(cell(left, right)).lanes == ["'new'\nbetween", "kept"]
+
+
+def test_what_no_lane_can_hold_is_shown_below_in_full(hooked):
+    widget = "display({'application/x-widget': {'a': 1}, 'text/plain': 'widget'}, raw=True)"
+    script = "from IPython.display import HTML, Javascript\ndisplay(HTML('<script>1</script>'))\nprint('after')"
+    reply = hooked.succeed(cell(f"print('before')\n{widget}", script))
+    kinds = [sorted(content["data"]) for _, content in reply.messages]
+    assert kinds == [
+        ["text/html", "text/plain"], ["application/x-widget", "text/plain"], ["text/html", "text/plain"],
+    ]  # fmt: skip
+    assert reply.lanes == ["before", "after"]
+    assert "1 row passed" in reply.shown[0]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_error_keeps_the_lanes(hooked, side):
+    blocks = ["print('left')", "print('right')"]
+    blocks[side] += "\n1 / 0"
+    failed, queued = hooked.queue(cell(*blocks), "queued = 1")
+    assert (failed.status, queued.status) == ("error", "aborted")
+    assert failed.lanes == ["left", "right" if side else ""]
+    assert failed.kinds == ["display_data", "error"]
+    assert ("two (stopped" in failed.shown[0], "two (not run)" in failed.shown[0]) == (side == 1, side == 0)
+
+
+def test_ctrl_c_keeps_the_lanes(hooked):
+    text = cell("print('left')\nimport time\ntime.sleep(30)")
+    failed, queued = hooked.interrupt(text, "queued = 1", when="left")
+    assert (failed.status, queued.status) == ("error", "aborted")
+    assert failed.lanes == ["left", ""]
+
+
+def test_threads_print_into_the_lane_of_their_block(hooked):
+    thread = "import threading\nt = threading.Thread(target=print, args=('{}',)); t.start(); t.join()"
+    assert hooked.succeed(cell(thread.format("left"), thread.format("right"))).lanes == ["left", "right"]
+
+
+def test_a_thread_that_outlives_its_block_is_not_lost(hooked):
+    hooked.succeed("import threading, time\ndef late():\n    time.sleep(0.5)\n    print('late', flush=True)")
+    reply = hooked.succeed(cell("pass", "t = threading.Thread(target=late); t.start()"))
+    after = hooked.succeed("t.join()")
+    assert "late" in reply.stdout + after.stdout + "".join(reply.lanes)
+
+
+def test_shell_commands_and_handlers_of_old_streams(hooked):
+    hooked.succeed("import logging\nlog = logging.getLogger('old'); log.addHandler(logging.StreamHandler())")
+    reply = hooked.succeed(cell("!echo left", "log.warning('right')"))
+    assert reply.lanes == ["left", "right"]
+
+
+def test_a_child_process_is_not_lost(hooked):
+    child = "import os\nif os.fork() == 0:\n    print('child', flush=True)\n    os._exit(0)\nos.wait()\nNone"
+    reply = hooked.succeed(cell("print('parent')", child))
+    assert reply.lanes[0] == "parent"
+    assert "child" in reply.stdout
+
+
+def test_inside_capture_and_under_time(hooked):
+    reply = hooked.succeed("%%capture kept\n" + cell("print('left')"))
+    assert reply.messages == []
+    assert hooked.value("kept.stdout") == "left\n"
+    reply = hooked.succeed("%%time\n" + cell("print('left')"))
+    assert reply.lanes == ["left", ""]
+    assert "Wall time" in reply.stdout
+    assert len(reply.shown) == 1
+
+
+def test_streams_redirected_inside_a_block(hooked):
+    with_kept = "with contextlib.redirect_stdout(io.StringIO()) as kept:\n    print('kept')"
+    inner = f"import contextlib, io\n{with_kept}\nprint('left')"
+    assert hooked.succeed(cell(inner)).lanes == ["left", ""]
+    assert hooked.value("kept.getvalue()") == "kept\n"
+
+
+def test_a_function_that_keeps_the_write_of_its_block(hooked):
+    hooked.succeed(cell("write = sys.stdout.write\nwrite('left')"))
+    assert hooked.succeed("kept = write('later')").stdout == "later"
+
+
+def test_a_million_characters(hooked):
+    reply = hooked.succeed(cell("print('x' * 1_000_000)", "for i in range(20_000): print(i)"))
+    assert len(reply.lanes[0]) == 1_000_000
+    assert reply.lanes[1].splitlines()[-1] == "19999"
+
+
+def test_hostile_text(hooked):
+    page = data(hooked.succeed(cell("print('<script>1</script></pre>\\0')", "print('\\ud800')")))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "\0" not in page
+
+
+def test_plain_and_stacked(hooked):
+    reply = hooked.succeed(cell("print('left')", options=" --layout plain"))
+    assert (reply.stdout, reply.lanes, reply.kinds) == ("left\n", [], ["execute_result"])
+    reply = hooked.succeed(cell("print('left')", options=" --layout stacked"))
+    assert "dualcell-stacked" in data(reply).split("<style>")[0]
+    hooked.succeed("%config DualMagics.layout = 'plain'")
+    reply = hooked.succeed(cell("print('left')"))
+    hooked.succeed("%config DualMagics.layout = None")
+    assert reply.stdout == "left\n"
+
+
+def test_reruns_are_quiet_and_said(hooked):
+    left = "x = np.arange(3.0)\nprint('left')\nimport time\ntime.sleep(0.6)"
+    reply = hooked.succeed(cell(left, options=" --noise 1").replace("y = np.ones(3)", "y = x * 2"))
+    assert reply.lanes == ["left", ""]
+    said = [content["data"]["text/plain"] for _, content in reply.live[:-1]]
+    assert any("running again, unchanged; 1 more time ..." in text for text in said)
+
+
+def test_lanes_say_how_long_where_and_how_much_memory(hooked):
+    assert "one (" in hooked.succeed(cell("print('left')")).shown[0]
+    lane = hooked.value("_.report.lanes[0].seconds > 0, _.report.lanes[0].device, _.report.lanes[0].peak_of")
+    assert lane == (True, "cpu", "the process")
+    assert hooked.value("_.report.lanes[0].peak_bytes > 10_000_000")
