@@ -16,6 +16,7 @@ from dualcell.weights.inventory import Flow, Inventory, Join, Layer
 from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
 from dualcell.weights.refinement import Refinement
+from dualcell.weights.uses import in_words
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class _Matcher:
         """Layers wired alike, told apart by what is done with their inputs and results, or by their stride."""
         by_use = [{use: [i for i, each in side.items() if each == use] for use in side.values()} for side in used]
         if by_use[0].keys() != by_use[1].keys():
-            reason = _done_otherwise(used)
+            reason = self._done_otherwise(used)
             raise PlanError(_undecided(layers[0], layers[1], reason))
         pairs = [(by_use[0][use], by_use[1][use]) for use in by_use[0]]
         single = [(left[0], right[0], "flow") for left, right in pairs if len(left) == len(right) == 1]
@@ -197,6 +198,14 @@ class _Matcher:
         if len(left) != len(right):
             raise PlanError(_undecided(layers[0], layers[1], "what is done with their results differs in number"))
         return self._in_order((left, right), (flows[0], flows[1]))
+
+    def _done_otherwise(self, used: list[dict[int, frozenset[str]]]) -> str:
+        said: list[str] = []
+        for side, name in enumerate(("source", "target")):
+            layers = self.sides[side].layers
+            listed = [f"{layers[index].path!r} is {in_words(words)}" for index, words in used[side].items()][:_MOST]
+            said.append(f"in the {name} {'; '.join(listed)}")
+        return f"what is done with their inputs and results differs: {', and '.join(said)}"
 
     def _index(self, side: int, layer: Layer) -> int:
         return next(index for index, each in enumerate(self.sides[side].layers) if each is layer)
@@ -300,12 +309,6 @@ def _apart(used: dict[int, frozenset[str]]) -> dict[int, frozenset[str]]:
 def _place(flow: Flow) -> Callable[[int], int]:
     places = {index: place for place, index in enumerate(flow.order)}
     return lambda index: places.get(index, len(places))
-
-
-def _done_otherwise(used: list[dict[int, frozenset[str]]]) -> str:
-    words = [sorted(frozenset.union(*side.values())) for side in used]
-    said = [", ".join(each) or "nothing" for each in words]
-    return f"what is done with their results differs between the two models: {said[0]} against {said[1]}"
 
 
 def _two_ways(clash: tuple[Couple, Couple], evidence: str = "order") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,7 @@ TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", 
 # operations by what they do, however a framework or a class spells them
 _ACTIVATIONS = ("relu", "silu", "gelu", "sigmoid", "tanh", "softmax", "elu", "selu", "leakyrelu", "softplus", "relu6",
                 "hardswish", "hardsigmoid", "mish", "logsigmoid", "softsign", "logsoftmax", "exp",
-                "neg", "negative")  # fmt: skip
+                "neg")  # fmt: skip
 _MERGES = {
     "add": "add", "iadd": "add", "mul": "mul", "imul": "mul", "multiply": "mul", "sub": "sub", "subtract": "sub",
     "truediv": "div", "div": "div", "divide": "div", "truedivide": "div", "matmul": "matmul", "bmm": "matmul",
@@ -118,6 +118,7 @@ def _uses(step: Step) -> set[str]:
     """
     names = [step.name, getattr(getattr(step.source, "activation", None), "__name__", "")]
     plain = [name.lower().replace("_", "").replace("swish", "silu").replace("hardsilu", "hardswish") for name in names]
+    plain = ["neg" if name == "negative" else name for name in plain]
     merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
     pool = next((word for word in ("maxpool", "avgpool") if word in plain[0].replace("average", "avg")), "")
     return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))} | (
@@ -144,6 +145,12 @@ def _stride(layer: Layer) -> set[str]:
 
 
 _ORDERED = {"sub", "div", "pow"}  # joins in which the first value is not as the second
+
+
+def _places(step: Step) -> Iterator[tuple[str, int, str]]:
+    """(place, value, operation) of the two values of a difference, a quotient or a power."""
+    for merge in sorted(_uses(step) & _ORDERED):
+        yield from ((place, value, merge) for place, value in zip(("first", "second"), step.inputs, strict=False))
 
 
 def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
@@ -174,9 +181,9 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
         since[step.output] = set() if step.blind else done | _uses(step)
         for index in () if step.blind else arriving:
             uses[index] |= _uses(step)
-        for place, value in enumerate(step.inputs if _uses(step) & _ORDERED else ()):
+        for place, value, merge in _places(step):
             for index in reach.get(value, ()):
-                uses[index].add(f"argument {place}")
+                uses[index].add(f"{place} of {merge}")
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
         is_turned[step.output] = twisted and not step.blind
     joins = _joins(trace, layers)

@@ -113,7 +113,7 @@ def test_uses_that_differ_on_both_sides_are_not_guessed():
         def forward(self, x):
             return torch.tanh(self.w1(x)) * self.w3(x)
 
-    with pytest.raises(PlanError, match="what is done with their results differs between the two models"):
+    with pytest.raises(PlanError, match="what is done with their inputs and results differs"):
         dualcell.plan_weights(gated("p", "q"), Other(False))
 
 
@@ -163,5 +163,5 @@ def test_what_is_subtracted_is_told_from_what_it_is_subtracted_from():
 
 
 def test_a_difference_written_as_a_sum_is_not_guessed():
-    with pytest.raises(PlanError, match="what is done with their results differs"):
+    with pytest.raises(PlanError, match="what is done with their inputs and results differs"):
         dualcell.plan_weights(difference(), Difference(lambda u, v: -u + v))

@@ -1110,3 +1110,21 @@ def test_the_length_of_a_batch_does_not_hinder_a_look():
     assert found(dualcell.plan_weights(early(), Counting()))["v.weight"] == "p/kernel"
     assert inventory_of(Parts()).flow is None
     assert inventory_of(Late()).flow is not None
+
+
+def test_what_is_done_otherwise_is_said_in_words():
+    x = keras.Input((4,))
+    first, second = layers.Dense(4, name="p")(x), layers.Dense(4, name="q")(x)
+    model = keras.Model(x, first - second)
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(model, Branches(linears("a", "b"), lambda self, i: self.a(i) + self.b(i).neg()))
+    assert (
+        "and what is done with their inputs and results differs: in the source 'p' is what another is subtracted "
+        "from; 'q' is subtracted, and in the target 'a' is used as the others are; 'b' is negated:\n"
+    ) in str(error.value)
+    model = keras.Model(x, keras.ops.negative(first) + second)
+    plan = dualcell.plan_weights(model, Branches(linears("a", "b"), lambda self, i: self.a(i) + self.b(i).neg()))
+    assert found(plan)["b.weight"] == "p/kernel"
+    model = keras.Model(x, first / second)
+    plan = dualcell.plan_weights(model, Branches(linears("a", "b"), lambda self, i: self.b(i) / self.a(i)))
+    assert found(plan)["b.weight"] == "p/kernel"
