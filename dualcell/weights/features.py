@@ -32,7 +32,7 @@ _TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange
 
 @dataclass(frozen=True)
 class Order:
-    """The order of the features of a value without space axes.
+    """The order of the features of a value: of one without space axes, or of those that were merged per step.
 
     Attributes:
         segments: see `axes.Features`; None if it cannot be told.
@@ -61,12 +61,20 @@ def feature_orders(trace: Trace) -> FeatureOrders:
     wanted = _wanted(trace)
     maps: dict[int, str] = {}
     orders: dict[int, Order] = {}
+    spatial: set[int] = set()  # values with the features of maps
     found = FeatureOrders({}, {}, {})
     for step in trace.steps:
         maps[step.output] = _maps(step, maps)
         rank = len(step.shapes[1])
+        merged = _merged(step, maps, orders, spatial) if rank > 2 else None
         if rank == 2:
             orders[step.output] = _order(step, maps, orders, wanted)
+        elif merged is not None:
+            orders[step.output] = merged
+        if _is_spatial(step, maps, spatial):
+            spatial.add(step.output)
+        if step.stages and step.inputs and len(step.shapes[0]) > 2 and _is_merged(orders.get(step.inputs[0])):
+            found.inputs.update((index, orders[step.inputs[0]]) for index in step.stages[0])
         for index in (index for stage in step.stages for index in stage):
             if step.inputs and len(step.shapes[0]) == 2:
                 found.inputs[index] = orders.get(step.inputs[0], Order(_plain(step.shapes[0])))
@@ -103,11 +111,12 @@ def _wanted(trace: Trace) -> dict[int, Segments]:
 
 def _maps(step: Step, maps: dict[int, str]) -> str:
     """What a value with space axes is: `image` (PyTorch has its channels first), `same` order, or `unknown`."""
-    if _IMAGES.fullmatch(step.name):
+    name = _name(step)
+    if _IMAGES.fullmatch(name):
         return "same" if getattr(step.source, "data_format", "") == "channels_first" else "image"
-    if step.name in _TURNING:
+    if name in _TURNING:
         return "unknown"
-    if step.name in _SEQUENCES:
+    if name in _SEQUENCES or len(step.shapes[1]) == 2:
         return "same"
     before, after = (len(shape) for shape in step.shapes)
     if not step.inputs:
@@ -120,10 +129,59 @@ def _maps(step: Step, maps: dict[int, str]) -> str:
     return kinds.pop() if len(kinds) == 1 else "unknown"
 
 
+def _name(step: Step) -> str:
+    """What is called: of a layer that is called for each step of a sequence, that layer."""
+    inner = getattr(step.source, "layer", None) if step.name == "TimeDistributed" else None
+    return step.name if inner is None else type(inner).__name__
+
+
+# --- features of a sequence that were merged from maps, step by step ---
+
+
+def _is_spatial(step: Step, maps: dict[int, str], spatial: set[int]) -> bool:
+    """Whether a value holds the features of maps, in whatever shape: layers that make new ones end that."""
+    if len(step.shapes[1]) < 3 or maps[step.output] == "same" or (maps[step.output] != "image" and _makes(step)):
+        return False
+    return maps[step.output] == "image" or any(value in spatial for value in step.inputs) or not step.inputs
+
+
+def _makes(step: Step) -> bool:
+    """Whether the features of a value are other ones than those of the values it is made of."""
+    name = _name(step)
+    return name in _MIXING or name in _SEQUENCES or "Conv" in name
+
+
+def _merged(step: Step, maps: dict[int, str], orders: dict[int, Order], spatial: set[int]) -> Order | None:
+    """The order of features that the step merges from maps, or that were merged before; None if none were."""
+    arriving = [orders[value] for value in step.inputs if _is_merged(orders.get(value))]
+    before, after = step.shapes
+    if arriving:
+        return None if _makes(step) else _alike(step, arriving)
+    if len(after) != 3 or not any(value in spatial for value in step.inputs) or before[-1] in (after[-1], 1):
+        return None
+    sizes = before[2:]
+    if _name(step) == "Flatten" and maps.get(step.inputs[0]) == "image" and None not in sizes:
+        return Order((tuple(int(size or 0) for size in sizes),))
+    return Order(None) if _name(step) in ("Flatten", "Reshape") else None
+
+
+def _alike(step: Step, arriving: list[Order]) -> Order:
+    """What arrives in one order, and keeps its features, keeps that order."""
+    kept = len(arriving) == len(step.inputs) and step.shapes[0][-1:] == step.shapes[1][-1:]
+    return arriving[0] if kept and all(order == arriving[0] for order in arriving) else Order(None)
+
+
+def _is_merged(order: Order | None) -> bool:
+    return order is not None and not _is_plain(order)
+
+
 def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: dict[int, Segments]) -> Order:
     shape_in, shape_out = step.shapes
     plain = Order(_plain(shape_out))
     if len(shape_in) > 2:
+        merged = [orders[value] for value in step.inputs if _is_merged(orders.get(value))]
+        if merged and not _makes(step):
+            return Order(None) if _flattens(step) else _alike(step, merged)
         return _flattened(step, maps) if _flattens(step) else plain
     if step.name in _MIXING or step.name in _SEQUENCES or not step.inputs:
         return Order(wanted.get(step.output, plain.segments))
@@ -179,6 +237,8 @@ def in_order(index: int, layer: Layer, orders: FeatureOrders) -> Layer:
             continue
         if layer.kind == "weight" and len(order.segments or ((), ())) == 1 and len((order.segments or ((),))[0]) == 1:
             continue  # nothing was flattened, so a bare weight may have any shape
+        if layer.kind == "attention" and not _is_plain(order):
+            order = Order(None)  # its own output has no such order
         if order.segments is None or not layer.fits_features(axes, order.segments):
             return replace(
                 layer, doubt=_doubt(layer, "the model merges or moves axes there in a way that is not known")
@@ -205,17 +265,19 @@ def _with_space(layer: Layer, maps: str) -> Layer:
 
 
 def with_doubts(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """The layers of a model whose steps cannot be seen: a Dense that may follow flattened maps gets a doubt."""
+    """The layers of a model whose steps cannot be seen: one that may follow flattened maps gets a doubt."""
     channels = 0
     explained: set[int] = set()
     for layer in layers:
-        kernel = layer.role("kernel")
-        if kernel is not None and layer.kind == "dense":
+        kernel = layer.role("kernel") or layer.role("input_kernel")
+        if kernel is not None and (layer.kind == "dense" or kernel.role == "input_kernel"):
             features = kernel.canonical[1]
             if channels > 1 and features > channels and features % channels == 0 and features not in explained:
                 reason = f"the model's steps cannot be seen, and it may follow flattened maps of {channels} channels"
                 layer = replace(layer, doubt=_doubt(layer, reason))
-            explained.add(kernel.canonical[0])
+            state = layer.role("recurrent_kernel")
+            units = kernel.canonical[0] if state is None else state.canonical[1]
+            explained |= {units} if state is None else {units, 2 * units}  # alone, or in both directions
         elif kernel is not None and layer.kind.startswith("conv"):
             channels = kernel.canonical[1 if "transpose" in layer.kind else 0]
             explained.add(channels)
