@@ -15,7 +15,8 @@ def facts(row: Row, labels: Sequence[str]) -> list[Fact]:
     texts = (("name", row.name, LONGEST_NAME), ("cause", row.cause, LONGEST_SENTENCE))
     whole = [(what, text) for what, text, most in texts if len(text) > most]
     measured = [] if row.total is None else [*_errors(row), *_tolerance(row), *_not_finite(row, labels)]
-    return [*whole, *measured, *_tensors(row, labels)]
+    again = [(what, said.sentence) for what, said in (("noise", row.noise), ("float64", row.referee)) if said]
+    return [*whole, *measured, *again, *_tensors(row)]
 
 
 def _errors(row: Row) -> list[Fact]:
@@ -52,7 +53,7 @@ def _not_finite(row: Row, labels: Sequence[str]) -> list[Fact]:
     return found or [("NaN, Inf", "none")]
 
 
-def _tensors(row: Row, labels: Sequence[str]) -> list[Fact]:
+def _tensors(row: Row) -> list[Fact]:
     """Shape, dtype and device, once where both sides have the same."""
     sides = (
         ("shape", in_words(row.left_shape), in_words(row.right_shape)),

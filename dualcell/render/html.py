@@ -29,7 +29,7 @@ TINTS = {
     "missing": "rgba(128,128,128,0.22)",
     "unsupported": "rgba(128,128,128,0.22)",
 }
-BARS = {True: "rgba(34,160,80,0.45)", False: "rgba(220,38,38,0.45)"}  # by whether the row passed
+BARS = {True: "rgba(34,170,85,0.6)", False: "rgba(230,60,60,0.6)"}  # by whether the row passed
 MARK, NOTHING = "rgba(128,128,128,1)", "rgba(0,0,0,0)"
 
 
@@ -39,7 +39,7 @@ def render_html(report: Report) -> str:
     scale = scale_of(report.rows)
     more: dict[str, Any] = {
         "columns": [(column.heading, column.align) for column in columns],
-        "wide": f";min-width:min({_widest_name(report)}ch,45vw)",
+        "wide": f";min-width:min({_widest_name(report)}ch,25vw)",
         "said_of": lambda row: [column.said(row) for column in columns if column.said],
         "groups": _groups(report),
         "labels": [side.label for side in report.sides],
@@ -71,17 +71,19 @@ def _groups(report: Report) -> tuple[Group, ...]:
 class _Column:
     heading: str
     align: str = "left"
-    said: Callable[[Row], str] | None = None  # None for those that every table has, which the template draws
+    said: Callable[[Row], tuple[str, str]] | None = (
+        None  # of both sides; None for those that every table has, which the template draws
+    )
 
 
 def _columns(report: Report) -> list[_Column]:
     """What stands above the table; devices and dtypes have a column only where they differ."""
     left, right = (shortened(side.label) for side in report.sides)
-    figures = ["max abs", "max rel", *(["drift/noise"] if report.has_noise else []), "mismatched"]
-    shown = [_Column("row"), _Column("verdict"), *(_Column(name, "right") for name in figures)]
-    shown += [_Column("worst at"), _Column(left, "right"), _Column(right, "right"), _Column("shape", said=_shape)]
-    if report.has_before:
-        shown.insert(3, _Column("last run"))
+    shown = [_Column("row"), _Column("verdict"), _Column("max abs", "right")]
+    shown += [_Column("last run")] if report.has_before else []
+    shown += [_Column("drift/noise")] if report.has_noise else []
+    shown += [_Column("mismatched", "right"), _Column("worst at"), _Column(left, "right"), _Column(right, "right")]
+    shown.append(_Column("shape", said=_shape))
     if _only(report, _dtype) is None:
         shown.append(_Column("dtype", said=_dtype))
     if any(row.left_device != row.right_device for row in report.rows if row.left_device and row.right_device):
@@ -89,21 +91,21 @@ def _columns(report: Report) -> list[_Column]:
     return shown
 
 
-def _shape(row: Row) -> str:
-    return one_or_both(in_words(row.left_shape), in_words(row.right_shape))
+def _shape(row: Row) -> tuple[str, str]:
+    return in_words(row.left_shape), in_words(row.right_shape)
 
 
-def _dtype(row: Row) -> str:
-    return one_or_both(row.left_dtype, row.right_dtype)
+def _dtype(row: Row) -> tuple[str, str]:
+    return row.left_dtype, row.right_dtype
 
 
-def _device(row: Row) -> str:
-    return one_or_both(row.left_device, row.right_device)
+def _device(row: Row) -> tuple[str, str]:
+    return row.left_device, row.right_device
 
 
-def _only(report: Report, said: Callable[[Row], str]) -> str | None:
+def _only(report: Report, said: Callable[[Row], tuple[str, str]]) -> str | None:
     """What is the same in all rows; None if it is not."""
-    different = {said(row) for row in report.rows}
+    different = {one_or_both(*said(row)) for row in report.rows}
     return different.pop() if len(different) == 1 else None
 
 
@@ -127,9 +129,15 @@ def bar(row: Row, scale: Scale | None) -> str:
     stops = [(0.0, end, BARS[row.passed]), (end, 100.0, NOTHING)]
     if row.allowed_at_worst:
         mark = min(100 * scale.share(row.allowed_at_worst), 98.0)
-        before = [(begin, min(stop, mark), colour) for begin, stop, colour in stops if begin < mark]
-        after = [(max(begin, mark + 2), stop, colour) for begin, stop, colour in stops if stop > mark + 2]
-        stops = [*before, (mark, mark + 2, MARK), *after]
+        # clear on both sides of the mark, for it to be seen within a bar
+        before = [(begin, min(stop, mark - 2), colour) for begin, stop, colour in stops]
+        after = [(max(begin, mark + 4), stop, colour) for begin, stop, colour in stops]
+        around = [
+            (max(mark - 2, 0.0), mark, NOTHING),
+            (mark, mark + 2, MARK),
+            (mark + 2, min(mark + 4, 100.0), NOTHING),
+        ]
+        stops = [*before, *around, *after]
     begins = [f"{colour} {begin:.0f}%" for begin, stop, colour in stops if stop > begin]
     ends = [f"{colour} {stop:.0f}%" for begin, stop, colour in stops if stop > begin]
     # the first colour reaches back to the start and the last one to the end, without being told
