@@ -11,7 +11,7 @@ Fact = tuple[str, str]  # what it is, what it is here
 
 
 def facts(row: Row, labels: Sequence[str]) -> list[Fact]:
-    """Everything that is known of a row, the heading of each first; what the table had to shorten is whole."""
+    """What is known of a row beside what its line says, the heading of each first; what that shortened is whole."""
     texts = (("name", row.name, LONGEST_NAME), ("cause", row.cause, LONGEST_SENTENCE))
     whole = [(what, text) for what, text, most in texts if len(text) > most]
     measured = [] if row.total is None else [*_errors(row), *_tolerance(row), *_not_finite(row, labels)]
@@ -21,10 +21,10 @@ def facts(row: Row, labels: Sequence[str]) -> list[Fact]:
 
 def _errors(row: Row) -> list[Fact]:
     if row.verdict == "equal":
-        return [("max abs, max rel, mean abs, rms", "0"), ("mismatched", f"0 of {row.total}")]
+        return [("max rel, mean abs, rms", "0"), ("mismatched", f"0 of {row.total}")]
     share = f" ({100 * (row.mismatched or 0) / row.total:.3g} %)" if row.total else ""
     return [
-        ("max abs", figure(row.max_abs)), ("max rel", figure(row.max_rel)), ("mean abs", figure(row.mean_abs)),
+        ("max rel", figure(row.max_rel)), ("mean abs", figure(row.mean_abs)),
         ("rms", figure(row.rms)), ("cosine", in_words(row.cosine, "float16")),
         ("mismatched", f"{row.mismatched} of {row.total}{share}"),
     ]  # fmt: skip
@@ -54,10 +54,6 @@ def _not_finite(row: Row, labels: Sequence[str]) -> list[Fact]:
 
 
 def _tensors(row: Row) -> list[Fact]:
-    """Shape, dtype and device, once where both sides have the same."""
-    sides = (
-        ("shape", in_words(row.left_shape), in_words(row.right_shape)),
-        ("dtype", row.left_dtype, row.right_dtype),
-        ("device", row.left_device, row.right_device),
-    )
+    """Dtype and device, once where both sides have the same."""
+    sides = (("dtype", row.left_dtype, row.right_dtype), ("device", row.left_device, row.right_device))
     return [(what, one_or_both(left, right)) for what, left, right in sides if left or right]

@@ -15,7 +15,7 @@ from typing import Any
 
 from dualcell.render.facts import facts
 from dualcell.render.folds import Group, groups_of
-from dualcell.render.scale import Scale, scale_of
+from dualcell.render.scale import Scale, bar, scale_of
 from dualcell.render.text import causes_named, change_in_words, header_line, mismatches, noise_in_words, settings_line
 from dualcell.render.words import LONGEST_SENTENCE, one_line, one_or_both, shortened
 from dualcell.report import Report, Row, figure, in_words, values_in_words
@@ -29,8 +29,6 @@ TINTS = {
     "missing": "rgba(128,128,128,0.22)",
     "unsupported": "rgba(128,128,128,0.22)",
 }
-BARS = {True: "rgba(34,170,85,0.6)", False: "rgba(230,60,60,0.6)"}  # by whether the row passed
-MARK, NOTHING = "rgba(128,128,128,1)", "rgba(0,0,0,0)"
 
 
 def render_html(report: Report) -> str:
@@ -116,33 +114,6 @@ def _legend(report: Report, scale: Scale | None) -> str:
     if scale:
         said.append(f"bars: max abs on a log scale from {scale.words}; the line in them is what is allowed there")
     return "; ".join(said)
-
-
-def bar(row: Row, scale: Scale | None) -> str:
-    """The background of a row's largest error: a bar on the table's log scale, the tolerance marked.
-
-    One gradient of hard stops, which sanitisers that drop style sheets keep.
-    """
-    if scale is None or row.max_abs is None:
-        return ""
-    end = 100 * scale.share(row.max_abs)
-    stops = [(0.0, end, BARS[row.passed]), (end, 100.0, NOTHING)]
-    if row.allowed_at_worst:
-        mark = min(100 * scale.share(row.allowed_at_worst), 98.0)
-        # clear on both sides of the mark, for it to be seen within a bar
-        before = [(begin, min(stop, mark - 2), colour) for begin, stop, colour in stops]
-        after = [(max(begin, mark + 4), stop, colour) for begin, stop, colour in stops]
-        around = [
-            (max(mark - 2, 0.0), mark, NOTHING),
-            (mark, mark + 2, MARK),
-            (mark + 2, min(mark + 4, 100.0), NOTHING),
-        ]
-        stops = [*before, *around, *after]
-    begins = [f"{colour} {begin:.0f}%" for begin, stop, colour in stops if stop > begin]
-    ends = [f"{colour} {stop:.0f}%" for begin, stop, colour in stops if stop > begin]
-    # the first colour reaches back to the start and the last one to the end, without being told
-    inner = [edge for pair in zip(ends, begins[1:], strict=False) for edge in pair] or [begins[0], ends[0]]
-    return f"background:linear-gradient(90deg,{','.join(inner)})"
 
 
 # the address of the published docs/causes.md; while it has none, its entries stand in the report

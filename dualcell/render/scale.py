@@ -1,12 +1,16 @@
-"""Errors -> a `Scale`, the log scale that all error bars of a table share."""
+"""Errors -> a `Scale`, the log scale that all error bars of a table share, and the bars."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from dualcell.report import Row
+
+BARS = {True: "rgba(34,170,85,0.6)", False: "rgba(230,60,60,0.6)"}  # by whether the row passed
+MARK, CLEAR = "#808080", "rgba(0,0,0,0)"
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,30 @@ def scale_of(rows: Iterable[Row]) -> Scale | None:
 
 def _on_a_scale(value: float) -> bool:
     return math.isfinite(value) and value > 0
+
+
+def bar(row: Row, scale: Scale | None) -> str:
+    """The background of a row's largest error: a bar on the table's log scale, the tolerance marked.
+
+    One gradient of hard stops, which sanitisers that drop style sheets keep.
+    """
+    if scale is None or row.max_abs is None:
+        return ""
+    end = round(100 * scale.share(row.max_abs))
+    colours = [BARS[row.passed]] * end + [CLEAR] * (100 - end)  # of each percent of the width
+    if row.allowed_at_worst:
+        mark = min(round(100 * scale.share(row.allowed_at_worst)), 98)
+        for place in range(max(mark - 2, 0), min(mark + 4, 100)):  # clear beside it, to be seen within a bar
+            colours[place] = MARK if mark <= place < mark + 2 else CLEAR
+    return f"background:linear-gradient(90deg,{','.join(_stops(colours))})"
+
+
+def _stops(colours: list[str]) -> list[str]:
+    """Where which colour begins and ends; the first reaches back to the start and the last to the end untold."""
+    stops: list[str] = []
+    place = 0
+    for colour, stretch in groupby(colours):
+        stops.append(f"{colour} {place}%")
+        place += len([*stretch])
+        stops.append(f"{colour} {place}%")
+    return stops[1:-1] or stops

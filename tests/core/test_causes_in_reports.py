@@ -51,7 +51,7 @@ def test_html_unfolds_to_the_evidence_and_both_fixes():
     assert "<summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
     assert "<dt>evidence</dt><dd>shapes differ → 0 after transpose(0, 3, 1, 2)</dd>" in html
     assert "<dt>change left</dt><dd><code>value.transpose(0, 3, 1, 2)</code></dd>" in html
-    assert "<dt>more</dt><dd>axes-permuted (<code>dualcell explain axes-permuted</code>)</dd>" in html
+    assert "<dt>cause</dt><dd>axes-permuted</dd>" in html
     assert "<dt>axes-permuted</dt><dd>NHWC against NCHW" in html
     assert "<dt>or right</dt><dd><code>value.transpose(0, 2, 3, 1)</code></dd>" in html
 
