@@ -29,12 +29,9 @@ def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool
 
     What the blocks printed is in it where it has been shown nowhere else.
     """
-    code = code_text(report, shown_on.width or _WITHOUT_A_TERMINAL) if report.shows_code else ""
+    code = code_text(report, shown_on) if report.shows_code else ""
     lanes = lanes_text(report.lanes) if with_lanes and report.lanes is not None else ""
     return "\n\n".join(part for part in (code, lanes, render_text(report, shown_on)) if part)
-
-
-_WITHOUT_A_TERMINAL = 80  # columns for the code
 
 
 def slide_html(report: Report, code: str = "") -> str:

@@ -8,12 +8,15 @@ from functools import cache
 from typing import Any
 
 from dualcell.render.html import TINTS, template
-from dualcell.render.words import one_line
+from dualcell.render.terminal import ANYWHERE, Terminal
+from dualcell.render.text import COLOURS
+from dualcell.render.words import columns_of, one_line
 from dualcell.report import Report
 from dualcell.sources import CodeLine, level
 
 _GAP = "   "  # between two columns of text
 _TAB = 4
+_WITHOUT_A_TERMINAL = 80  # columns
 
 
 @dataclass(frozen=True)
@@ -47,30 +50,38 @@ def code_html(report: Report) -> str:
     return str(template("code.html.jinja").render(part="cell", **known)).strip()
 
 
-def code_text(report: Report, width: int) -> str:
-    """The same as text: in two columns if they fit in `width` characters, else one after the other."""
+def code_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
+    """The same as text: in two columns where the width allows it, else one block after the other."""
     code = report.code
     if code is None:
         return ""
     labels = [one_line(side.label) for side in report.sides]
-    sides = [[_plain(one) for one in side] for side in _drawn(report)]
-    widths = [max(len(label), *(len(line) for line in side)) for label, side in zip(labels, sides, strict=True)]
+    sides = [[(_plain(one), _plain(one, shown_on.coloured)) for one in side] for side in _drawn(report)]
     above, below = ([_plain(one) for one in _draw(lines, _width(report))] for lines in (code.above, code.below))
-    if sum(widths) + len(_GAP) <= width:
-        table = [labels, ["-" * width for width in widths], *zip(*sides, strict=True)]
-        body = [(left.ljust(widths[0]) + _GAP + right).rstrip() for left, right in table]
-    else:
-        body = []
-        for label, drawn in zip(labels, _drawn(report), strict=True):
-            body += ["", label, "-" * len(label), *(_plain(one) for one in drawn if one.line)]
-    parts = ("\n".join(lines).strip("\n") for lines in (above, body, below, [code.first]))
+    parts = ("\n".join(lines).strip("\n") for lines in (above, _arranged(labels, sides, shown_on), below, [code.first]))
     return "\n\n".join(part for part in parts if part)
 
 
-def _plain(drawn: Drawn) -> str:
+def _arranged(labels: Sequence[str], sides: Sequence[Sequence[tuple[str, str]]], shown_on: Terminal) -> list[str]:
+    """Both blocks beside or below each other; each line is given as it is measured and as it is written."""
+    texts = [(label, *(seen for seen, _ in side)) for label, side in zip(labels, sides, strict=True)]
+    widths = [max(map(columns_of, side)) for side in texts]
+    beside = sum(widths) + len(_GAP) <= (shown_on.width or _WITHOUT_A_TERMINAL)
+    rules = ["-" * (width if beside else columns_of(label)) for label, width in zip(labels, widths, strict=True)]
+    blocks = [[(label, label), (rule, rule), *side] for label, rule, side in zip(labels, rules, sides, strict=True)]
+    if not beside:
+        return [text for block in blocks for text in (*(written for seen, written in block if seen), "")]
+    return [
+        f"{left}{' ' * (widths[0] - columns_of(seen))}{_GAP}{right}".rstrip()
+        for (seen, left), (_, right) in zip(*blocks, strict=True)
+    ]
+
+
+def _plain(drawn: Drawn, coloured: bool = False) -> str:
     if drawn.line is None:
         return ""
-    verdict = f"  <- {one_line(drawn.line.verdict)}" if drawn.line.verdict else ""
+    start, end = (f"\x1b[{COLOURS['differs']}m", "\x1b[0m") if coloured and drawn.line.failed else ("", "")
+    verdict = f"  {start}<- {one_line(drawn.line.verdict)}{end}" if drawn.line.verdict else ""
     return f"{drawn.gutter}{''.join(text for _, text in drawn.pieces)}{verdict}".rstrip()
 
 

@@ -14,6 +14,8 @@ from dualcell.options import COMPARE_OPTIONS, OptionError
 from dualcell.render.cell import cell_html, cell_text
 from dualcell.render.code import code_html, code_text
 from dualcell.render.page import page_html
+from dualcell.render.terminal import Terminal
+from dualcell.render.words import columns_of
 from dualcell.report import Report
 from dualcell.sources import Code, CodeLine, Outcome, mark
 
@@ -101,7 +103,22 @@ First divergence: line 7 (keras) and line 10 (torch) make 'y': differs."""
 
 @pytest.mark.parametrize(("width", "text"), [(79, WIDE), (78, NARROW)])
 def test_two_columns_where_the_width_allows(width, text):
-    assert code_text(report(), width) == text
+    assert code_text(report(), Terminal(width)) == text
+
+
+def test_without_a_terminal_it_is_as_wide_as_one_mostly_is():
+    assert code_text(report()) == WIDE
+    assert "\n\ntorch\n-----\n" in code_text(report(left=[f"{LEFT[3]}!!", *LEFT[4:]]))
+
+
+def test_wide_characters_count_twice():
+    text = code_text(report(left=["# 確率", "y = 1"], right=["# p", "y = 2"]), Terminal(79))
+    assert [
+        columns_of(line.partition(side)[0]) for line, side in zip(text.split("\n")[4:6], (" 4", ">5"), strict=True)
+    ] == [
+        24,
+        24,
+    ]
 
 
 def test_the_code_stands_above_the_table_only_if_it_was_asked_for():
@@ -110,7 +127,7 @@ def test_the_code_stands_above_the_table_only_if_it_was_asked_for():
 
 
 def test_what_no_eye_sees_is_written_out():
-    text = code_text(report(right=["y = 1 # \u202e\u2066 \x1b[31m", "\ty = 2"]), 40)
+    text = code_text(report(right=["y = 1 # \u202e\u2066 \x1b[31m", "\ty = 2"]), Terminal(40))
     assert r"y = 1 # \u202e\u2066 \x1b[31m" in text
     assert "\n 9      y = 2" in text  # a tab is four columns
 
