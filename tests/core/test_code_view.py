@@ -108,7 +108,7 @@ def test_two_columns_where_the_width_allows(width, text):
 
 def test_without_a_terminal_it_is_as_wide_as_one_mostly_is():
     assert code_text(report()) == WIDE
-    assert "\n\ntorch\n-----\n" in code_text(report(left=[f"{LEFT[3]}!!", *LEFT[4:]]))
+    assert "\n\ntorch\n-----\n" in code_text(report(left=[f"{LEFT[3]}!!!!!!", *LEFT[4:]]))
 
 
 def test_wide_characters_count_twice():
