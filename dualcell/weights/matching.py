@@ -62,10 +62,14 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
     """
     matcher = _Matcher(source, target)
     matcher.take(Overrides(source, target, overrides or {}))
-    matcher.by_flow()
-    matcher.by_signature()
-    matcher.by_order()
-    matcher.no_crossed_joins()
+    try:
+        matcher.by_flow()
+        matcher.by_signature()
+        matcher.by_order()
+        matcher.no_crossed_joins()
+    except PlanError as error:
+        hints = "".join(f"\n{hint[0].upper()}{hint[1:]}." for hint in matcher.hints())
+        raise PlanError(f"{error}{hints}") if hints else error from None
     return matcher.matching()
 
 
@@ -84,6 +88,11 @@ class _Matcher:
 
     def _layers(self, side: int, indices: Iterable[int] | None = None) -> list[Layer]:
         return [self.sides[side].layers[index] for index in (self.free[side] if indices is None else indices)]
+
+    def hints(self) -> list[str]:
+        """What to change about layers without an equivalent: others of their kind may lack a partner for it."""
+        left = (layer for side in (0, 1) for layer in self._layers(side))
+        return list(dict.fromkeys(layer.hint for layer in left if layer.hint))
 
     def pair(self, source: int, target: int, by: str) -> None:
         """Note that two layers belong together."""

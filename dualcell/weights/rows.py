@@ -202,7 +202,7 @@ def _without_source(match: Match, weight: Weight, role: Role) -> Iterator[Row | 
         return
     note = f"{match.source.path!r} has no {role.name}"
     if role.joins and match.source.role(role.joins) is not None:
-        note = f"the bias is one array in the source; the whole of it goes to {role.joins}"
+        note = f"the source has one bias: the {role.joins.replace('_', ' ')} takes it whole"
     yield Row((), weight, match.target.kind, role.neutral, match.by, note)
 
 

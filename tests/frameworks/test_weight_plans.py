@@ -359,6 +359,22 @@ def test_gru_that_resets_before_is_said_with_the_fix():
     refused(model, nn.GRU(4, 3), "build the Keras layer with reset_after=True, or write a cell of your own in PyTorch")
 
 
+def test_a_gru_without_an_equivalent_among_others_is_said_with_the_fix():
+    """The other layer then has two partners to choose from, and the reason is the first one."""
+    made = [layers.GRU(3, return_sequences=True, reset_after=after) for after in (False, True)]
+    model = keras_chain(*made, shape=(5, 3))
+    with pytest.raises(PlanError, match="fit each other in several ways") as error:
+        dualcell.plan_weights(model, nn.GRU(3, 3, 2))
+    last = str(error.value).splitlines()[-1]
+    assert last.startswith("GRU(reset_after=False) has no equivalent in PyTorch")
+    assert last.endswith("write a cell of your own in PyTorch.")
+
+
+def test_one_bias_for_two_is_noted_in_words():
+    plan = dualcell.plan_weights(keras_chain(layers.LSTM(3), shape=(5, 4)), nn.LSTM(4, 3))
+    assert [row.note for row in plan.rows if row.note] == ["the source has one bias: the input bias takes it whole"]
+
+
 @pytest.mark.parametrize("made", [nn.LayerNorm, nn.RMSNorm])
 def test_scaling_without_a_mean_is_said_with_the_fix(made):
     model = keras_chain(layers.LayerNormalization(rms_scaling=True))
