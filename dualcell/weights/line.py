@@ -44,4 +44,7 @@ def _value(expression: str, namespace: Mapping[str, Any]) -> Any:
     try:
         return eval(expression, dict(namespace))  # noqa: S307 - the user's own expression
     except Exception as error:  # whatever the user's expression raises is told in one line
+        if isinstance(error, SyntaxError) and "{" in expression:
+            said = f"{expression!r} is no model. Overrides are given in Python"
+            raise OptionError(f"{said}: dualcell.plan_weights(source, target, {{...}}). Usage: {USAGE}") from None
         raise OptionError(f"{expression!r} raised {type(error).__name__}: {error}. Usage: {USAGE}") from None

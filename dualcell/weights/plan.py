@@ -221,7 +221,7 @@ def plan_weights(
         target: the same, of the same or the other framework.
         overrides: layers that belong together, `{"conv1": "features.0"}`; a path may also be
             of what holds layers, `*` in both stands for any text, and None leaves a layer out.
-        flatten: for a Dense layer after flattened maps whose shape the Keras model does not
+        flatten: for a Dense or recurrent layer after flattened maps whose shape the Keras model does not
             show: its path -> their (height, width, channels); or None if both frameworks
             hand it its features in the same order.
 

@@ -891,6 +891,7 @@ def test_a_line_plans_and_copies_only_if_it_says_so():
     [
         ("net", "expected two models with -> between them, got 'net'"),
         ("net -> ", "expected two models with -> between them"),
+        ('net -> net {"0": "1"}', "Overrides are given in Python: dualcell.plan_weights(source, target, {...})."),
         ("net -> net --aply", "--aply: no such option. Did you mean '--apply'?"),
         ("net -> net --partial", "nothing is copied without --apply"),
         ("net -> nothing", "'nothing' raised NameError: name 'nothing' is not defined"),
