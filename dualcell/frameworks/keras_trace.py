@@ -91,15 +91,20 @@ class _Walker:
     def root(self, model: Any) -> list[int]:
         graph = _graph(model)
         if graph is not None:
-            return self.walk(graph[1], {})
+            return self.walk(graph[1], self._inputs(graph[0], [str(getattr(each, "name", "")) for each in graph[0]]))
         if self.stages(model) is not None:
             return [self.add(Step(type(model).__name__, (), self.number(), self.stages(model) or (), source=model))]
         given = self.symbolic.inputs(model) if self.symbolic else None
         if self.symbolic is None or given is None:
             raise Unseen
         leaves = [each for each in self.symbolic.flatten(given) if self.symbolic.is_tensor(each)]
-        known = {id(each): self.add(_input(each, self.number())) for each in leaves}
+        known = self._inputs(leaves, [f"input {place}" for place, _ in enumerate(leaves)])
         return self.called(model, given, known)
+
+    def _inputs(self, tensors: Sequence[Any], names: Sequence[str]) -> dict[int, int]:
+        """Add the model's inputs; returns the value of each tensor, by its id."""
+        named = zip(tensors, names, strict=True)
+        return {id(each): self.add(_input(each, self.number(), name)) for each, name in named}
 
     def number(self) -> int:
         """A new value."""
@@ -238,5 +243,5 @@ def _shape(tensor: Any) -> tuple[int | None, ...]:
     return tuple(tensor.shape)
 
 
-def _input(tensor: Any, value: int) -> Step:
-    return Step("InputLayer", (), value, shapes=((), _shape(tensor)))
+def _input(tensor: Any, value: int, name: str) -> Step:
+    return Step("InputLayer", (), value, shapes=((), _shape(tensor)), given=name)

@@ -127,6 +127,8 @@ def _steps(
         inputs = tuple(numbers[each] for each in node.all_input_nodes)
         if node.op == "output":
             results = inputs
+        elif node.op == "placeholder":
+            steps.append(Step("input", (), numbers[node], given=node.target if node.users else ""))
         elif node.op == "call_module":
             module = modules[node.target]
             held = stages.get(id(module), ())

@@ -77,7 +77,9 @@ def _flow(flow: Flow, places: list[tuple[tuple[int, ...], ...]]) -> Flow:
     uses = tuple(flow.uses[old] for old, stages in enumerate(places) for stage in stages for _ in stage)
 
     def moved(join: Join) -> Join:
-        return tuple(frozenset(new for old in part for new in places[old][-1]) for part in join)
+        return tuple(
+            frozenset(new for old in part for new in (places[old][-1] if old >= 0 else (old,))) for part in join
+        )
 
     joins = tuple(moved(flow.joins[old]) for old, stages in enumerate(places) for stage in stages for _ in stage)
-    return Flow(tuple(before), order, turned, uses, joins)
+    return Flow(tuple(before), order, turned, uses, joins, flow.inputs)

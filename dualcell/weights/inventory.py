@@ -139,6 +139,8 @@ class Flow:
         uses: for each layer, what is done with its result before the next layer (`silu`, `mul`), and what was done
             to its input since the last one (`maxpool before`).
         joins: for each layer, the layers that made each part of a concatenated input, part by part; else empty.
+            Inputs of the model are -1, -2, ... there.
+        inputs: names of the inputs that are used, in their order.
     """
 
     before: tuple[tuple[int, ...], ...]
@@ -146,6 +148,7 @@ class Flow:
     turned: frozenset[int] = frozenset()
     uses: tuple[frozenset[str], ...] = ()
     joins: tuple[Join, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     def within(self, indices: Sequence[int]) -> Flow:
         """The flow among some of the layers, which become the first, the second, ... of their own."""

@@ -237,21 +237,33 @@ class _Matcher:
         flows = self.sides[0].flow, self.sides[1].flow
         if flows[0] is None or flows[1] is None:
             return
-        partner = {source: target for target, (source, _) in self.found.items()}
-        for target, (source, _) in self.found.items():
+        partner = {source: target for target, (source, _) in self.found.items()} | _input_pairs(flows[0], flows[1])
+        for target, (source, by) in self.found.items():
             left, right = flows[0].joins[source], flows[1].joins[target]
+            if by == "override" or -1 not in partner:  # the user knows how inputs are handed over, or nobody does
+                left, right = _without_inputs(left), _without_inputs(right)
             told = all(index in partner for part in left for index in part)
             mapped = [frozenset(partner[index] for index in part) for part in left] if told else []
             if mapped != [*right] and Counter(mapped) == Counter(right):
                 raise PlanError(self._crossed(source, target, left, right))
 
+    def _made(self, side: int, index: int) -> str:
+        """What made a part of a concatenation: a layer, or an input of the model."""
+        found = self.sides[side]
+        return found.layers[index].path if index >= 0 or found.flow is None else found.flow.inputs[-1 - index]
+
     def _crossed(self, source: int, target: int, left: Join, right: Join) -> str:
         said = []
         for side, join in enumerate((left, right)):
-            layers = self.sides[side].layers
-            names = ["+".join(layers[index].path for index in sorted(part)) or "the input" for part in join]
+            names = ["+".join(self._made(side, index) for index in sorted(part)) or "the input" for part in join]
             said.append(f"[{', '.join(map(repr, names))}]")
         one, other = self.sides[0].layers[source], self.sides[1].layers[target]
+        if any(index < 0 for part in left for index in part):
+            return (
+                f"{one.path!r} takes {said[0]} side by side, {other.path!r} takes {said[1]}, and the inputs are not in "
+                f"that order in both models. If they are handed over so that the features meet, say "
+                f"overrides={{{one.path!r}: {other.path!r}}}; if not, concatenate them in one order."
+            )
         return (
             f"{one.path!r} takes {said[0]} side by side, {other.path!r} takes {said[1]}: in another order, so weights "
             f"would meet the features of others. Concatenate in one order in both models, or leave {one.path!r} out "
@@ -296,6 +308,18 @@ class _Matcher:
             source = next(i for i in self.free[0] if self.sides[0].layers[i] is left)
             target = next(i for i in self.free[1] if self.sides[1].layers[i] is right)
             self.pair(source, target, by)
+
+
+def _input_pairs(source: Flow, target: Flow) -> dict[int, int]:
+    """The inputs that belong together, by name if both models call them alike, else by place; none if nobody knows."""
+    left, right = source.inputs, target.inputs
+    if {*left} == {*right} and len({*left}) == len(left) == len(right):
+        return {-1 - place: -1 - right.index(name) for place, name in enumerate(left)}
+    return {-1 - place: -1 - place for place, _ in enumerate(left)} if len(left) == len(right) else {}
+
+
+def _without_inputs(join: Join) -> Join:
+    return tuple(frozenset(index for index in part if index >= 0) for part in join)
 
 
 def _are_named(couples: Sequence[Couple], named: Sequence[Couple] | None) -> bool:

@@ -25,6 +25,7 @@ class Step:
         blind: what it gives tells nothing about its inputs but their shape.
         detail: the part of its input that it takes, or the number it joins with it; may be empty.
         source: the framework's object.
+        given: of an input of the model, its name; else empty.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step:
     blind: bool = False
     detail: str = ""
     source: Any = field(default=None, compare=False, repr=False)
+    given: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,19 +188,23 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
                 uses[index].add(f"{place} of {merge}")
         reach[step.output] = () if step.blind else _once((*reach.get(step.output, ()), *arriving))
         is_turned[step.output] = twisted and not step.blind
-    joins = _joins(trace, layers)
-    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)), joins)
+    inputs = [step for step in trace.steps if step.given]
+    joins = _joins(trace, layers, {step.output: -1 - place for place, step in enumerate(inputs)})
+    return Flow(tuple(map(tuple, before)), _order(trace), frozenset(turned), tuple(map(frozenset, uses)), joins,
+                tuple(step.given for step in inputs))  # fmt: skip
 
 
-def _joins(trace: Trace, layers: Sequence[Layer]) -> tuple[Join, ...]:
+def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> tuple[Join, ...]:
     """For each layer that takes a concatenation, who made its parts, in their order; of a shared one, at first.
 
     A chain of concatenations is one, and what keeps values apart (an activation, a pool) keeps parts apart.
     """
     joins: list[Join] = [()] * len(layers)
-    parts: dict[int, Join] = {}
+    parts: dict[int, Join] = {value: (frozenset([number]),) for value, number in given.items()}
     called: set[int] = set()
     for step in trace.steps:
+        if step.given:
+            continue
         arriving = [parts.get(value, (frozenset(),)) for value in step.inputs]
         real = [index for stage in step.stages for index in stage if layers[index].kind != "weight"]
         for index in real:

@@ -1145,3 +1145,63 @@ def test_what_is_done_otherwise_is_said_in_words():
     model = keras.Model(x, first / second)
     plan = dualcell.plan_weights(model, Branches(linears("a", "b"), lambda self, i: self.b(i) / self.a(i)))
     assert found(plan)["b.weight"] == "p/kernel"
+
+
+# --- inputs side by side ---
+
+
+def two_inputs(names=("a", "b"), turned=False):
+    given = [keras.Input((4,), name=name) for name in names]
+    joined = layers.Concatenate()(given[::-1] if turned else given)
+    return keras.Model(given, layers.Dense(3, name="fc")(joined))
+
+
+class Fed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 3)
+
+
+class ForwardAB(Fed):
+    def forward(self, a, b, mask=None):
+        return self.fc(torch.cat([a, b], 1))
+
+
+class ForwardBA(Fed):
+    def forward(self, b, a):
+        return self.fc(torch.cat([a, b], 1))
+
+
+class ForwardXY(Fed):
+    def forward(self, x, y):
+        return self.fc(torch.cat([x, y], 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "module"),
+    [
+        (two_inputs(), ForwardAB()),
+        (two_inputs(), ForwardBA()),  # which calls them alike
+        (two_inputs(), ForwardXY()),
+        (two_inputs(("b", "a"), turned=True), ForwardAB()),
+    ],
+)
+def test_inputs_side_by_side_in_the_same_order_are_copied(model, module):
+    for pair in ((model, module), (module, model)):
+        assert dualcell.plan_weights(*pair).complete
+
+
+@pytest.mark.parametrize("module", [ForwardAB(), ForwardBA(), ForwardXY()])
+def test_inputs_side_by_side_in_another_order_are_refused(module):
+    model = two_inputs(turned=True)
+    names = ["x", "y"] if isinstance(module, ForwardXY) else ["a", "b"]
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(model, module)
+    assert str(error.value) == (
+        f"'fc' takes ['b', 'a'] side by side, 'fc' takes {names}, and the inputs are not in that order in both models. "
+        "If they are handed over so that the features meet, say overrides={'fc': 'fc'}; if not, concatenate them "
+        "in one order."
+    )
+    with pytest.raises(PlanError, match="side by side"):
+        dualcell.plan_weights(module, model)
+    assert dualcell.plan_weights(model, module, {"fc": "fc"}).complete
