@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import (
+    cells,
     compare_growth,
     compare_kinds,
     compare_memory,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "growth": compare_growth.run,
     "small": many_small.run,
     "first": first_call.run,
+    "cells": cells.run,
     "diagnosis": diagnosis.run,
     "noise": noise.run,
     "weights": weights.run,

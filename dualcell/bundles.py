@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from dualcell.lanes import Shown
+from dualcell.screen import as_shown
 
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 _RENDERED = ("text/markdown", "text/latex")  # by the front end alone
@@ -33,7 +34,7 @@ def shown(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) ->
     """
     if any(kind.startswith("application/") or kind == "text/javascript" for kind in data):
         return None
-    words = str(data.get("text/plain", ""))
+    words = as_shown(str(data.get("text/plain", "")))
     if "text/html" in data:
         page = str(data["text/html"])
         return Shown("text/html", page, text=words) if stays_in_place(page) else None

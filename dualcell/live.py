@@ -26,6 +26,7 @@ SIGN_OF_LIFE = 1.0  # between two looks when nothing is new, and only the clock 
 BYTES_PER_SECOND = 2_000_000  # of live views; large pictures come less often
 MOST_LINES = 100  # of each text in a live view
 MOST_CHARACTERS = 20_000  # likewise
+MOST_PIECES = 50  # of each lane in a live view
 MOST_PICTURES = 2_000_000  # characters of a lane's pictures and tables in a live view
 
 Bundle = tuple[Mapping[str, Any], Mapping[str, Any]]  # data and metadata
@@ -189,7 +190,7 @@ def _devices(report: Report, index: int) -> str:
     return ", ".join(dict.fromkeys(device for device in found if device))
 
 
-_HALF_A_CODE = re.compile(r"\A[0-9;]*m")
+_HALF_A_CODE = re.compile(r"\A\[?[0-9;]*m")
 
 
 def _in_brief(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:
@@ -197,6 +198,8 @@ def _in_brief(shown: tuple[Shown, ...]) -> tuple[Shown, ...]:
     kept: list[Shown] = []
     room = MOST_PICTURES
     for one in reversed(shown):
+        if len(kept) == MOST_PIECES:
+            room = 0
         brief = one
         if one.kind in ("stdout", "stderr", "text/plain") and len(one.data) > MOST_CHARACTERS:
             brief = replace(one, data=_HALF_A_CODE.sub("", one.data[-MOST_CHARACTERS:]))

@@ -20,8 +20,8 @@ from dualcell.recording import Recording
 
 def can_be_led(shell: Any) -> bool:
     """Whether this shell is a kernel's whose output goes to a front end; inside `%%capture` it does not."""
-    owners = (shell.display_pub, *_streams().values())
-    return getattr(shell, "kernel", None) is not None and all(hasattr(owner, "set_parent") for owner in owners)
+    owners = (shell.display_pub, *_streams().values())  # the types are asked, as a tee passes questions on
+    return getattr(shell, "kernel", None) is not None and all(hasattr(type(owner), "set_parent") for owner in owners)
 
 
 def _streams() -> dict[str, Any]:

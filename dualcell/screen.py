@@ -152,6 +152,13 @@ class Screen:
         self._width = _width(self._rows[row])
 
 
+def as_shown(text: str) -> str:
+    """A whole text as a terminal would show it."""
+    screen = Screen()
+    screen.write(text)
+    return screen.text()
+
+
 def _width(row: list[Run]) -> int:
     return sum(len(text) for text, _ in row)
 

@@ -66,7 +66,8 @@ def _speakable(text: str) -> str:
 def _facts(lane: Lane) -> str:
     """`1.2 s, cuda:0, peak memory on cuda:0 1.5 GB`."""
     facts = [] if lane.state == "done" else [lane.state]
-    facts += [duration(lane.seconds)] if lane.seconds is not None else []
+    if lane.seconds is not None:
+        facts.append(f"{lane.seconds:.1f} s" if lane.state == "running" else duration(lane.seconds))
     facts += [lane.device] if lane.device else []
     if lane.peak_bytes is not None:
         facts.append(f"peak memory of {lane.peak_of} {_size(lane.peak_bytes)}")

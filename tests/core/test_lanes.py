@@ -45,6 +45,11 @@ def test_what_a_lane_can_hold(data, kind):
     assert (found and found.kind) == kind
 
 
+def test_words_are_shown_as_a_terminal_would():
+    assert shown({"text/plain": "a\x1b[2J\x1b[38mb\rc\0"}) == Shown("text/plain", "c\u2400")
+    assert shown({"text/plain": "\x1b[5;31mx", "text/html": ""}) == Shown("text/html", "", text="\x1b[31mx\x1b[0m")
+
+
 def test_pictures_come_in_base64_with_their_width_and_ground():
     said = {"image/png": {"width": 320, "height": 240}, "needs_background": "light"}
     found = shown(PLAIN | {"image/png": b"\x89PNG"}, said)

@@ -229,3 +229,106 @@ def test_lanes_say_how_long_where_and_how_much_memory(hooked):
     lane = hooked.value("_.report.lanes[0].seconds > 0, _.report.lanes[0].device, _.report.lanes[0].peak_of")
     assert lane == (True, "cpu", "the process")
     assert hooked.value("_.report.lanes[0].peak_bytes > 10_000_000")
+
+
+def test_what_is_asked_of_the_reader(hooked):
+    request = hooked.client.execute(cell("answer = input('Which? ')\nprint('got', answer)"))
+    question = hooked.client.get_stdin_msg(timeout=30)
+    assert question["content"]["prompt"] == "Which? "
+    hooked.client.input("seven")
+    (reply,) = hooked._answers([request])
+    assert reply.lanes == ["got seven", ""]
+
+
+def test_blocks_that_await(hooked):
+    wait = "import asyncio\nprint('before')\nawait asyncio.sleep(0.3)\nprint('after')"
+    assert hooked.succeed(cell(wait, wait)).lanes == ["before\nafter"] * 2
+
+
+def test_two_slow_cells_in_a_row_each_have_their_own_output(hooked):
+    replies = hooked.queue(*[cell(f"import time\nprint({number})\ntime.sleep(0.5)") for number in (1, 2)])
+    for number, reply in enumerate(replies, start=1):
+        assert reply.kinds == ["display_data"]
+        assert reply.lanes == [str(number), ""]
+        assert len(reply.live) >= 2
+        assert all(f"\n{number}\n" in content["data"]["text/plain"] for _, content in reply.live)
+
+
+def test_a_stream_that_the_user_has_replaced_is_left_alone(hooked):
+    hooked.succeed("""\
+class Tee:
+    def __init__(self, stream): self.stream, self.kept = stream, []
+    def write(self, text): self.kept.append(text); return self.stream.write(text)
+    def __getattr__(self, name): return getattr(self.stream, name)
+before, sys.stdout = sys.stdout, Tee(sys.stdout)
+""")
+    reply = hooked.succeed(cell("print('left')"))
+    hooked.succeed("kept, sys.stdout = ''.join(sys.stdout.kept), before")
+    assert (reply.stdout, reply.lanes) == ("left\n", [])
+    assert hooked.value("kept.startswith('left')")
+
+
+def test_a_stream_that_a_block_replaces_and_leaves_so(hooked):
+    hooked.succeed(
+        "class Loud:\n    def __init__(self, s): self.s = s\n    def write(self, t): self.s.write(t.upper())"
+    )
+    loud = "Loud.__getattr__ = lambda self, name: getattr(self.s, name)\nold, sys.stdout = sys.stdout, Loud(sys.stdout)"
+    reply = hooked.succeed(cell(f"{loud}\nprint('left')"))
+    after = hooked.succeed("print('later')")
+    hooked.succeed("sys.stdout = old")
+    assert reply.lanes == ["LEFT", ""]
+    assert after.stdout == "LATER\n"
+
+
+def test_streams_of_many_pieces_are_shown_in_brief_while_the_block_runs(hooked):
+    pieces = "for i in range(200): print(i, file=(sys.stdout, sys.stderr)[i % 2])"
+    reply = hooked.succeed(cell(f"{pieces}\nprint('x' * 100_000)\nimport time\ntime.sleep(0.4)"))
+    first = reply.live[0][1]["data"]
+    assert len(first["text/html"]) < 60_000
+    assert "(more, in the final output)" in first["text/plain"]
+    assert reply.lanes[0].splitlines()[:3] == ["0", "1", "2"]
+    assert len(reply.lanes[0].splitlines()[-1]) == 100_000
+
+
+FIT = """\
+%%dual "loss = history.history['loss'][-1] ~ loss" --seed 0
+x = np.ones((64, 3), "float32")
+# --- keras ---
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+history = model.fit(x, x[:, :1], epochs=2, batch_size=8)
+# --- torch ---
+print(torch.ones(2))
+loss = 0.0
+"""
+
+
+def test_the_progress_bars_of_keras(hooked):
+    hooked.succeed("import os; os.environ.setdefault('KERAS_BACKEND', 'tensorflow')\nimport torch, keras")
+    reply = hooked.succeed(FIT)
+    lines = reply.lanes[0].splitlines()
+    bar = "8/8 " + "\u2501" * 5
+    assert [line[:9] for line in lines] == ["Epoch 1/2", bar, "Epoch 2/2", bar]
+    assert all("loss: " in line for line in lines[1::2])
+    assert reply.lanes[1] == "tensor([1., 1.])"
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)  # the other interpreter has no matplotlib
+def test_figures_belong_to_their_block(hooked):
+    hooked.succeed("%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.close('all')")
+    reply = hooked.succeed(cell("plt.plot([1, 2])", "plt.plot([2, 1]); plt.show()\nprint('after')"))
+    page = data(reply)
+    left, right = page.split('class="dualcell-lane"')[1:]
+    assert left.count("data:image/png;base64,") == right.count("data:image/png;base64,") == 1
+    assert right.index("data:image/png") < right.index("after")
+    assert "<Figure size" in reply.lanes[0]
+    assert hooked.value("plt.get_fignums()") == []
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
+def test_a_figure_made_above_the_blocks_is_shown_once_both_have_drawn_on_it(hooked):
+    hooked.succeed("%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.close('all')")
+    text = cell("ax.plot([1, 2]);", "ax.plot([2, 1]);")
+    reply = hooked.succeed(text.replace("# --- numpy: one", "figure, ax = plt.subplots()\n# --- numpy: one"))
+    assert [sorted(content["data"]) for _, content in reply.messages][-1] == ["image/png", "text/plain"]
+    assert "data:image/png" not in reply.messages[0][1]["data"]["text/html"]

@@ -23,12 +23,13 @@ TERMINAL = ["--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=NoC
 each_interpreter = pytest.mark.parametrize("name", INTERPRETERS)
 
 
-def terminal(name: str, folder: Path, *inputs: str) -> str:
+def terminal(name: str, folder: Path, *inputs: str, encoding: str = "utf-8") -> str:
     """What IPython prints when these are typed, each ended by two empty lines."""
     typed = "\n\n\n".join(["%load_ext dualcell", "import numpy as np", *inputs, "exit", ""])
     done = subprocess.run(
-        [interpreter(name), "-m", "IPython", *TERMINAL], input=typed, cwd=folder, text=True, capture_output=True,
-        timeout=120, check=True, env=os.environ | {"IPYTHONDIR": str(folder)},
+        [interpreter(name), "-m", "IPython", *TERMINAL], input=typed, cwd=folder, capture_output=True,
+        timeout=120, check=True, encoding="utf-8",
+        env=os.environ | {"IPYTHONDIR": str(folder), "PYTHONIOENCODING": encoding},
     )  # fmt: skip
     return done.stdout + done.stderr
 
@@ -40,6 +41,19 @@ def test_a_dual_cell_in_a_terminal(name, tmp_path):
     assert text.count("1 row passed: 1 equal") == 1
     assert re.search(r"(?m)^y +equal +\(3,\) +float64 ", text)
     assert text.index("1 row passed") < text.index("between")
+
+
+PRINTING = "%%dual y{}\n# --- numpy ---\nprint('le' + 'ft'); y = 1\n# --- numpy: new ---\nprint('ri' + 'ght'); y = 1"
+
+
+@pytest.mark.kernel
+@each_interpreter
+def test_the_blocks_of_a_terminal_stand_under_their_names(name, tmp_path):
+    for layout in ("", " --layout lanes", " --layout stacked"):
+        text = terminal(name, tmp_path, PRINTING.format(layout))
+        assert re.search(r"(?s)── numpy ──\n+left\n.*── new ──\n+right\n.*1 row passed", text), layout
+    assert "── numpy" not in terminal(name, tmp_path, PRINTING.format(" --layout plain"))
+    assert "-- numpy --\nleft" in terminal(name, tmp_path, PRINTING.format(""), encoding="ascii")
 
 
 @pytest.mark.kernel
