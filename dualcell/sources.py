@@ -230,13 +230,12 @@ def _anchors(left: Sequence[CodeLine], right: Sequence[CodeLine]) -> list[tuple[
     """
     made = [_makers(left), _makers(right)]
     matches = SequenceMatcher(None, [name for _, name in made[0]], [name for _, name in made[1]])
-    anchors: list[tuple[int, int]] = [(len(left), len(right))]
-    for block in matches.get_matching_blocks():
-        for step in range(block.size):
-            place = made[0][block.a + step][0], made[1][block.b + step][0]
-            if place[0] < anchors[-1][0] and place[1] < anchors[-1][1]:
-                anchors.append(place)
-    return anchors[:0:-1]
+    anchors = [
+        (made[0][block.a + step][0], made[1][block.b + step][0])
+        for block in matches.get_matching_blocks()
+        for step in range(block.size)
+    ]
+    return anchors[::-1]
 
 
 def _makers(lines: Sequence[CodeLine]) -> list[tuple[int, str]]:

@@ -130,6 +130,7 @@ def test_what_no_eye_sees_is_written_out():
     text = code_text(report(right=["y = 1 # \u202e\u2066 \x1b[31m", "\ty = 2"]), Terminal(40))
     assert r"y = 1 # \u202e\u2066 \x1b[31m" in text
     assert "\n 9      y = 2" in text  # a tab is four columns
+    assert r"9  \u202e" in code_text(report(right=['"""', '\u202e"""']))
 
 
 # --- HTML ---
@@ -146,6 +147,10 @@ LANE = """\
 
 def test_the_lines_of_a_lane_as_html():
     assert LANE.replace(">>", ">&gt;") in code_html(report())
+
+
+def test_a_shorter_block_ends_where_it_ends():
+    assert code_html(report(left=[*LEFT, "# more", "# and more"])).count("gap") == 3
 
 
 def test_it_reads_with_no_style_sheet():

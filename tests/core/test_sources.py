@@ -50,7 +50,7 @@ def test_text_that_does_not_fit_is_no_source(typed):
         ("import numpy as np\nfrom os import (\n    path,\n)", {1: ("np",), 3: ("path",)}),
         ("h = dualcell.tap('fc', f())", {1: ("h", "fc")}),
         ("tap(name, f())\na = 1", {2: ("a",)}),
-        ("f((b := 2))", {1: ("b", SHOWN)}),
+        ("f(\n    (b := 2)\n)", {2: ("b",), 1: (SHOWN,)}),
         ("a = 1\na", {1: ("a",), 2: (SHOWN,)}),
         ("match v:\n    case [a, *b]:\n        pass\n    case {**c}:\n        pass", {2: ("a", "b"), 4: ("c",)}),
         ("s.run_line_magic('time', 'y = net(x)')", {1: ("y", SHOWN)}),

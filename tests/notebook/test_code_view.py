@@ -112,6 +112,13 @@ def test_a_stopped_block_shows_its_code_too(shell):
     assert re.search(r"  6  1 / 0$", reply.shown[0], re.MULTILINE)
 
 
+def test_a_capture_with_a_name_of_its_own_marks_what_it_reads(shell):
+    blocks = "".join(f"# --- numpy ---\nh = {{'y': {n}.0 + np.zeros(1)}}\nw = np.ones(1)\n" for n in (1, 2))
+    text = shell.succeed(f'%%dual h "h.z = w" "pair = [w, w]" --code\n{blocks}').shown[-1]
+    assert len(re.findall(r"^>\d  h = .*  <- h\.y: differs$", text, re.MULTILINE)) == 2
+    assert len(re.findall(r"^ \d  w = np\.ones\(1\)  <- 3 rows: equal$", text, re.MULTILINE)) == 2
+
+
 def test_two_comparisons_in_a_cell_have_their_own_lines(shell):
     cell = "%dual numpy --code\nnp.ones(1)\n%dual numpy\nnp.ones(1)\n%dual diff\nz = 3\n" + (
         "%dual numpy --code\nnp.ones(1)\n%dual numpy\nnp.zeros(1)"
