@@ -17,7 +17,7 @@ from dualcell.frameworks.registry import needed
 from dualcell.histogram import Histogram, error_histogram
 from dualcell.pictures.kinds import AUTO, KINDS, LAYERS, check_theme, read_kinds
 from dualcell.plain_pass import absolute_error
-from dualcell.render.cell import cell_html, cell_text
+from dualcell.render.cell import cell_html, cell_markdown, cell_text
 from dualcell.render.json import render_json
 from dualcell.render.page import page_html
 from dualcell.render.terminal import Terminal, terminal
@@ -263,7 +263,7 @@ class DualResult:
             raise DualMismatch(f"{self.report.summary}\n\n{render_text(self.report)}", self)
 
     def save(self, path: str | Path) -> None:
-        """Write the report, in the form its suffix names: `.json`, `.html`, `.txt` or `.csv`.
+        """Write the report, in the form its suffix names: `.json`, `.html`, `.md`, `.txt` or `.csv`.
 
         Raises:
             ValueError: the suffix is another one.
@@ -304,14 +304,19 @@ class DualResult:
         return self.bundle()
 
     def bundle(self) -> tuple[Mapping[str, str], Mapping[str, Any]]:
-        """HTML and text from one report; the data in the output's metadata."""
-        data = {"text/html": cell_html(self.report), "text/plain": cell_text(self.report, terminal(), with_lanes=True)}
+        """HTML, Markdown and text from one report; the data in the output's metadata."""
+        data = {
+            "text/html": cell_html(self.report),
+            "text/markdown": cell_markdown(self.report),
+            "text/plain": cell_text(self.report, terminal(), with_lanes=True),
+        }
         return data, {"dualcell": render_json(self.report)}
 
 
 _WRITERS = {
     ".json": lambda result: json.dumps(render_json(result.report), indent=1, allow_nan=False) + "\n",
     ".html": lambda result: page_html(result.report),
+    ".md": lambda result: cell_markdown(result.report) + "\n",
     ".txt": lambda result: cell_text(result.report) + "\n",
     ".csv": lambda result: result.frame.to_csv(),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from dualcell.render.code import code_html, code_text
 from dualcell.render.html import render_html, template
 from dualcell.render.lanes import lanes_html, lanes_text
+from dualcell.render.markdown import render_markdown
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
 from dualcell.report import Report
@@ -32,6 +33,13 @@ def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool
     code = code_text(report, shown_on) if report.shows_code else ""
     lanes = lanes_text(report.lanes) if with_lanes and report.lanes is not None else ""
     return "\n\n".join(part for part in (code, lanes, render_text(report, shown_on)) if part)
+
+
+def cell_markdown(report: Report) -> str:
+    """The same as Markdown; what the blocks printed stands above the table."""
+    code = code_text(report) if report.shows_code else ""
+    lanes = lanes_text(report.lanes) if report.lanes is not None else ""
+    return render_markdown(report, "\n\n".join(part for part in (code, lanes) if part))
 
 
 def slide_html(report: Report, code: str = "") -> str:

@@ -11,7 +11,7 @@ from dualcell.report import Row, counted
 
 GROUPED = 30  # a table of more rows is folded into groups, and no group by name has more
 _SMALLEST = 4  # fewer rows make no group of their own
-_COLLAPSED = 8  # in a table of more rows, equal rows that follow each other are one line
+COLLAPSED = 8  # in a table of more rows, equal rows that follow each other are one line
 _RUN = 3  # that many of them at least
 _OPEN = 100  # rows that may stand open in groups; those of later groups are folded even if they failed
 
@@ -73,7 +73,7 @@ def runs_of(rows: Sequence[Row], collapses: bool) -> tuple[Run, ...]:
 
 def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:
     """A short table as one group, a long one in groups by what the rows' names begin with."""
-    collapses = len(rows) > _COLLAPSED
+    collapses = len(rows) > COLLAPSED
     if len(rows) <= GROUPED:
         return (Group("", tuple(rows), collapses=collapses),) if rows else ()
     groups: list[Group] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.words import (
@@ -37,18 +38,17 @@ def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
     Returns:
         A header line per side, the table, the failing rows' reasons, the summary.
     """
-    labels = shortened(report.sides[0].label), shortened(report.sides[1].label)
-    lines = [(header_line(side), False) for side in report.sides if header_line(side)]
-    lines += [(settings_line(report), False)] if report.settings else []
+    lines = [Line(header_line(side)) for side in report.sides if header_line(side)]
+    lines += [Line(settings_line(report))] if report.settings else []
     text = _wrapped(lines, shown_on.width)
     if report.rows:
-        columns, left_out = _fitting(_columns(report, labels), shown_on.width)
+        columns, left_out = _fitting(table_columns(report), shown_on.width)
         text += ["", *_drawn(columns, report.shown, shown_on.coloured)]
         said = f"left out, as the terminal is {shown_on.width} columns wide: {', '.join(left_out)}"
-        text += _wrapped([(said, False)], shown_on.width) if left_out else []
-    for more in _paragraphs(report, labels):
+        text += _wrapped([Line(said)], shown_on.width) if left_out else []
+    for more in (reruns(report), reasons(report), [Line(f"note: {note}") for note in report.notes]):
         text += ["", *_wrapped(more, shown_on.width)] if more else []
-    summary = "\n".join(_wrapped([(f"dualcell: {report.summary}", False)], shown_on.width))
+    summary = "\n".join(_wrapped([Line(f"dualcell: {report.summary}")], shown_on.width))
     return "\n".join(
         [*text, "", _coloured(summary, 32 if report.passed else 31) if shown_on.coloured else summary]
     ).lstrip("\n")
@@ -58,8 +58,8 @@ def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
 
 
 @dataclass(frozen=True)
-class _Column:
-    """A column: its heading and a cell for each row that is shown."""
+class Column:
+    """A column of the table: its heading, and a cell for each row that is shown."""
 
     heading: str
     cells: tuple[str, ...]
@@ -67,6 +67,7 @@ class _Column:
 
     @property
     def width(self) -> int:
+        """How many columns of a terminal it takes."""
         return max(columns_of(cell) for cell in (self.heading, *self.cells))
 
 
@@ -75,12 +76,12 @@ _LEFT_OUT = ("max rel", "dtype", "mismatched", "drift/noise", "values", "worst a
 _RULED_BY = {"dtype": "dtype", "shape": "shape"}  # a column that says why a row has this verdict stays longest
 
 
-def _columns(report: Report, labels: tuple[str, str]) -> list[_Column]:
-    """Every column, whatever the width."""
-    rows = report.shown
+def table_columns(report: Report) -> list[Column]:
+    """Every column, whatever the width; no cell has line breaks."""
+    rows, labels = report.shown, [shortened(side.label) for side in report.sides]
 
-    def column(heading: str, said: Callable[[Row], str], right: bool = False) -> _Column:
-        return _Column(one_line(heading), tuple(one_line(said(row)) for row in rows), right)
+    def column(heading: str, said: Callable[[Row], str], right: bool = False) -> Column:
+        return Column(one_line(heading), tuple(one_line(said(row)) for row in rows), right)
 
     found = [
         column("row", lambda row: shortened(row.name)),
@@ -98,13 +99,13 @@ def _columns(report: Report, labels: tuple[str, str]) -> list[_Column]:
     ]
 
 
-def _fitting(columns: list[_Column], width: int | None) -> tuple[list[_Column], list[str]]:
+def _fitting(columns: list[Column], width: int | None) -> tuple[list[Column], list[str]]:
     """The columns that fit, and the headings of those that do not."""
     if width is None:
         return columns, []
     verdicts = {*columns[1].cells}
     order = sorted(_LEFT_OUT, key=lambda name: _RULED_BY.get(name) in verdicts)
-    left_out: list[_Column] = []
+    left_out: list[Column] = []
     for name in order:
         if _width(columns) <= width:
             break
@@ -115,15 +116,15 @@ def _fitting(columns: list[_Column], width: int | None) -> tuple[list[_Column], 
     if too_wide > 0:
         most = max(columns[0].width - too_wide, _NARROWEST_NAME)
         names = tuple(fitted(name, most) for name in columns[0].cells)
-        columns = [_Column(columns[0].heading, names), *columns[1:]]
+        columns = [Column(columns[0].heading, names), *columns[1:]]
     return columns, [column.heading for column in left_out]
 
 
-def _width(columns: Sequence[_Column]) -> int:
+def _width(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + 2 * (len(columns) - 1)
 
 
-def _drawn(columns: Sequence[_Column], rows: Sequence[Row], coloured: bool) -> list[str]:
+def _drawn(columns: Sequence[Column], rows: Sequence[Row], coloured: bool) -> list[str]:
     """The columns as lines, a rule below their headings."""
     lines = aligned(
         [tuple(column.heading for column in columns), *zip(*(column.cells for column in columns), strict=True)],
@@ -169,47 +170,61 @@ def aligned(table: Sequence[tuple[str, ...]], numbers: Iterable[int] = ()) -> li
     return lines
 
 
-# --- the lines around it; each with whether it is code, which stays on one line ---
-
-_Line = tuple[str, bool]
+# --- the lines around it ---
 
 
-def _paragraphs(report: Report, labels: tuple[str, str]) -> tuple[list[_Line], ...]:
-    """What stands below the table: reruns, causes, notes."""
-    again = [(line, False) for row in report.shown for line in _again(row)]
-    reasons = [line for row in report.shown if row.cause for line in _why(row, labels)]
+class Line(NamedTuple):
+    """A line of text.
+
+    Attributes:
+        text: what it says.
+        depth: how far it is indented, 0 to 2.
+        code: what is to be written, behind the text; it stays on one line.
+    """
+
+    text: str
+    depth: int = 0
+    code: str = ""
+
+
+def reruns(report: Report) -> list[Line]:
+    """What running the cell again has shown of the rows."""
+    told = (
+        (row.name, word, said)
+        for row in report.shown
+        for word, said in (("noise", row.noise), ("float64", row.referee))
+    )
+    return [Line(f"{shortened(name)}, {word}: {said.sentence}", 1) for name, word, said in told if said]
+
+
+def reasons(report: Report) -> list[Line]:
+    """Why rows failed, and where to read more."""
+    found = [line for row in report.shown if row.cause for line in _why(row, [side.label for side in report.sides])]
     names = causes_named(report)
-    reasons += [(f"  dualcell explain NAME says more: {', '.join(names)}", False)] if names else []
-    return again, reasons, [(f"note: {note}", False) for note in report.notes]
+    return [*found, *([Line(f"dualcell explain NAME says more: {', '.join(names)}", 1)] if names else [])]
 
 
-def _wrapped(lines: Iterable[_Line], width: int | None) -> list[str]:
+def _why(row: Row, labels: Sequence[str]) -> list[Line]:
+    """Why a row failed; of the first explanation the evidence, and the line to change on one side or the other."""
+    lines = [Line(f"{shortened(row.name)}: {row.cause}", 1)]
+    for finding in row.findings[:1]:
+        lines.append(Line(finding.evidence, 2))
+        lines += [Line(labels[0], 2, finding.left_fix)] if finding.left_fix else []
+        joint = f"{'and' if finding.both else 'or'} " if finding.left_fix else ""
+        lines += [Line(f"{joint}{labels[1]}", 2, finding.right_fix)] if finding.right_fix else []
+        lines += [Line(finding.hint, 2)] if finding.hint else []
+    return lines
+
+
+def _wrapped(lines: Iterable[Line], width: int | None) -> list[str]:
     """Sentences on as many lines as they need; what follows the first stands two further to the right."""
     found: list[str] = []
-    for line, is_code in lines:
-        text = shortened(one_line(line), LONGEST_SENTENCE)
-        whole = width is None or is_code or columns_of(text) <= width
+    for line in lines:
+        said = f"{line.text}: {line.code}" if line.code else line.text
+        text = "  " * line.depth + shortened(one_line(said), LONGEST_SENTENCE)
+        whole = width is None or line.code or columns_of(text) <= width
         found += [text] if whole else wrapped(text, width or 0)
     return found
-
-
-def _again(row: Row) -> list[str]:
-    """What running the cell again has shown of a row."""
-    name = shortened(row.name)
-    lines = [f"  {name}, noise: {row.noise.sentence}"] if row.noise else []
-    return lines + ([f"  {name}, float64: {row.referee.sentence}"] if row.referee else [])
-
-
-def _why(row: Row, labels: tuple[str, str]) -> list[_Line]:
-    """Why a row failed; of the first explanation the evidence, and the line to change on one side or the other."""
-    lines = [(f"  {shortened(row.name)}: {row.cause}", False)]
-    for finding in row.findings[:1]:
-        lines.append((f"    {finding.evidence}", False))
-        lines += [(f"    {labels[0]}: {finding.left_fix}", True)] if finding.left_fix else []
-        joint = f"{'and' if finding.both else 'or'} " if finding.left_fix else ""
-        lines += [(f"    {joint}{labels[1]}: {finding.right_fix}", True)] if finding.right_fix else []
-        lines += [(f"    {finding.hint}", False)] if finding.hint else []
-    return lines
 
 
 def causes_named(report: Report) -> list[str]:

@@ -155,7 +155,7 @@ def test_the_last_result_is_the_newest():
 
 def test_a_result_can_be_saved_in_each_form(tmp_path):
     result = a_result()
-    for suffix in (".json", ".html", ".txt", ".csv"):
+    for suffix in (".json", ".html", ".md", ".txt", ".csv"):
         result.save(tmp_path / f"r{suffix}")
     result.save(str(tmp_path / "text.txt"))
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["summary"] == result.report.summary
@@ -172,14 +172,16 @@ def test_a_result_can_be_saved_in_each_form(tmp_path):
 def test_another_suffix_is_refused(tmp_path, name, suffix):
     with pytest.raises(ValueError, match="cannot save to") as error:
         a_result().save(tmp_path / name)
-    assert str(error.value) == (f"cannot save to {name!r}: the suffix is {suffix!r}, expected .json, .html, .txt, .csv")
+    assert str(error.value) == (
+        f"cannot save to {name!r}: the suffix is {suffix!r}, expected .json, .html, .md, .txt, .csv"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_html_and_text_are_shown_together_with_the_data_in_the_metadata():
     result = a_result()
     data, metadata = result._repr_mimebundle_(include=None, exclude=None)
-    assert list(data) == ["text/html", "text/plain"]
+    assert list(data) == ["text/html", "text/markdown", "text/plain"]
     assert data["text/plain"] == repr(result)
     assert json.loads(json.dumps(metadata, allow_nan=False))["dualcell"]["passed"] is False
 

@@ -121,7 +121,8 @@ def test_what_no_lane_can_hold_is_shown_below_in_full(hooked):
     reply = hooked.succeed(cell(f"print('before')\n{widget}", script))
     kinds = [sorted(content["data"]) for _, content in reply.messages]
     assert kinds == [
-        ["text/html", "text/plain"], ["application/x-widget", "text/plain"], ["text/html", "text/plain"],
+        ["text/html", "text/markdown", "text/plain"], ["application/x-widget", "text/plain"],
+        ["text/html", "text/plain"],
     ]  # fmt: skip
     assert reply.lanes == ["before", "after"]
     assert "1 row passed" in reply.shown[0]

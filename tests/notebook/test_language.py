@@ -417,6 +417,6 @@ def test_inspect_shows_a_function_of_a_block_as_typed(shell):
 def test_html_and_text_come_with_the_machine_data_in_the_metadata(shell):
     reply = shell.succeed(dual_cell("magic", "y = np.ones(2)", "y = np.zeros(2)"))
     (content,) = [content for kind, content in reply.messages if kind == "execute_result"]
-    assert set(content["data"]) == {"text/html", "text/plain"}
+    assert set(content["data"]) == {"text/html", "text/markdown", "text/plain"}
     assert re.search(r"<table", content["data"]["text/html"])
     assert content["metadata"]["dualcell"]

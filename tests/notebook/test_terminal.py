@@ -119,5 +119,5 @@ def test_nbclient_runs_a_notebook_that_passes_and_keeps_its_data(name, tmp_path)
     nbformat.validate(cells)
     for cell in cells.cells[1:]:
         (output,) = cell.outputs
-        assert set(output.data) == {"text/html", "text/plain"}
+        assert set(output.data) == {"text/html", "text/markdown", "text/plain"}
         assert output.metadata["dualcell"]["passed"] is True

@@ -182,6 +182,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "render/words.py": (0, set()),
     "render/terminal.py": (0, set()),
     "history.py": (13, set()),
+    "render/markdown.py": (14, set()),
     "render/facts.py": (13, set()),
     "render/folds.py": (13, set()),
     "render/plan.py": (18, set()),

@@ -1,0 +1,116 @@
+"""The Markdown of a report, read by two real renderers: the table is one, and what users name is inert in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+import dualcell
+from dualcell.render.cell import cell_markdown
+from dualcell.render.markdown import code, fenced, inert, render_markdown
+from dualcell.render.words import one_line
+from tests.core.test_table import strip
+
+X = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+EVIL = [
+    "<script>alert(1)</script>", "a|b", "`x`", "[a](javascript:alert(1))", "![a](x)", "**bold**", "_c_", "$x$", "a\nb",
+    "\u202eevil", "&lt;b&gt;", "a\\|b", "~~x~~", "{x}", "<img src=x onerror=alert(1)>", "# h", "value['a']",
+]  # fmt: skip
+
+
+def html_of(markdown):
+    return markdown2html_mistune(markdown)
+
+
+def cells(html):
+    return [[strip(cell) for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", line, re.DOTALL)]
+            for line in re.findall(r"<tr.*?</tr>", html, re.DOTALL)]  # fmt: skip
+
+
+def test_the_markdown_of_a_report():
+    result = dualcell.compare({"a": X, "b": X}, {"a": X, "b": X.T})
+    assert (
+        render_markdown(replace(result.report, notes=("look here",), settings={"device": "cpu"}))
+        == """\
+**1 of 2 rows failed: 1 equal, 1 shape**
+
+| row | verdict | shape | dtype | max abs | max rel | mismatched | worst at | left | right |
+| --- | --- | --- | --- | ---: | ---: | ---: | --- | --- | --- |
+| value.a | equal | (4, 3) | float32 | 0 | 0 | 0 / 12 | (0, 0) | 0.12573022 | 0.12573022 |
+| value.b | **shape** | (4, 3) &#124; (3, 4) | float32 |  |  |  |  |  |  |
+
+- value.b: The axes stand in another order: transpose(1, 0)
+  - shapes differ → 0 after transpose(1, 0)
+  - left: `value.b.transpose(1, 0)`
+  - or right: `value.b.transpose(1, 0)`
+- dualcell explain NAME says more: axes-permuted
+
+note: look here
+
+device cpu"""
+    )
+
+
+def test_equal_rows_that_follow_each_other_are_one_line():
+    left = {f"h{index}": X for index in range(12)}
+    found = render_markdown(dualcell.compare(left, left | {"h7": X * 2}).report)
+    lines = [line for line in found.splitlines() if line.startswith("|")]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| *7 equal:* value.h0 … value.h6", "| value.h7", "| *4 equal:* value.h8 … value.h11",
+    ]  # fmt: skip
+    assert "| **differs** |" in lines[3]
+    assert {line.count(" |") for line in lines} == {10}
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_a_hostile_name_is_shown_as_it_is(name):
+    result = dualcell.compare({name: X}, {name: X * 2})
+    html = html_of(render_markdown(result.report))
+    ((heading, *_), (row, verdict, *_)) = cells(html)
+    assert (heading, verdict) == ("row", "differs")
+    assert row == one_line(result.report.rows[0].name)
+    assert set(re.findall(r"<(\w+)", html)) == set("p strong table thead tbody tr th td ul li code".split())
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_no_text_can_leave_its_cell(text):
+    row = dualcell.compare(X, X).report.rows[0]
+    report = replace(dualcell.compare(X, X).report, rows=(replace(row, name=f"a{text}b"), replace(row, name="other")))
+    found = cells(html_of(render_markdown(report)))
+    assert [len(line) for line in found] == [10, 10, 10]
+    assert found[1][0] == " ".join(one_line(f"a{text}b").split())
+    assert found[2][0] == "other"
+
+
+@given(st.text("`ab \n", max_size=20))
+def test_code_keeps_its_backticks(text):
+    html = html_of(f"x {code(f'a{text}b')} y")
+    assert [" ".join(unescape(one).split()) for one in re.findall(r"<code>(.*?)</code>", html, re.DOTALL)] == [
+        " ".join(one_line(f"a{text}b").split())
+    ]
+
+
+def test_what_the_blocks_printed_stands_in_a_block_of_code():
+    text = fenced("a ``` b\n\x1b[31mred\x1b[0m\n<b>")
+    assert text == "````text\na ``` b\nred\n<b>\n````"
+    report = dualcell.compare(X, X).report
+    assert render_markdown(report, "printed").startswith("```text\nprinted\n```\n\n**1 row passed: 1 equal**")
+    assert cell_markdown(report) == render_markdown(report)
+
+
+def test_words_with_underscores_stay_readable():
+    assert inert("layer_1.attn_out") == "layer_1.attn_out"
+
+
+def test_a_result_can_be_saved_as_markdown(tmp_path):
+    result = dualcell.compare(X, X * 2)
+    result.save(tmp_path / "report.md")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == render_markdown(result.report) + "\n"
