@@ -136,7 +136,7 @@ def test_what_no_eye_sees_is_written_out():
 # --- HTML ---
 
 LANE = """\
-<pre class="code" dir="ltr"><code><span class="line"><span class="gutter">  8  </span><i class="c"># --- torch ---</i>
+<pre class="code" dir="ltr" style="white-space:pre;overflow-x:auto"><code style="white-space:pre"><span class="line"><span class="gutter">  8  </span><i class="c"># --- torch ---</i>
 </span><span class="line gap">
 </span><span class="line gap">
 </span><span class="line gap">
