@@ -21,10 +21,12 @@ class Demo:
     Attributes:
         path: the file.
         results: HTML and metadata of every result in it.
+        tables: how many of its outputs hold a table, those of pandas and of plans among them.
     """
 
     path: Path
     results: list[tuple[str, dict[str, Any]]]
+    tables: int
 
     @property
     def page(self) -> str:
@@ -51,11 +53,7 @@ def executed(folder: Path) -> Demo:
         [sys.executable, "-m", *command], capture_output=True, text=True, env=jupyter_environment(folder), check=False
     )
     assert done.returncode == 0, done.stderr
-    return Demo(target, list(_results(nbformat.read(target, as_version=4))))
-
-
-def _results(notebook: nbformat.NotebookNode):
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "dualcell" in output.get("metadata", {}):
-                yield output.data["text/html"], output.metadata["dualcell"]
+    cells = nbformat.read(target, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ()) if "text/html" in output.get("data", {})]
+    results = [(one.data["text/html"], one.metadata["dualcell"]) for one in outputs if "dualcell" in one.metadata]
+    return Demo(target, results, sum("<table" in one.data["text/html"] for one in outputs))

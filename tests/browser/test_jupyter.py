@@ -118,7 +118,7 @@ def test_a_stored_notebook_reads_as_a_table_with_all_facts(jupyter, front, demo,
         subprocess.run(command, env=jupyter_environment(folder), check=True, capture_output=True)
     page = open_page(height=20_000)  # front ends draw the cells that are on the screen
     shown = FrontEnd(page, address, front, name)
-    page.locator(OUTPUT).nth(len(demo.results) - 1).wait_for()
+    page.locator(OUTPUT).nth(demo.tables - 1).wait_for()
     assert (page.locator(f"{OUTPUT} style").count() > 0) == trusted
     checks.assert_told(checks.rows(page, OUTPUT), demo.facts)
     for theme in THEMES:
