@@ -87,7 +87,9 @@ class KerasReader:
         for name, value in reversed(list(items)):  # the first name a layer has wins
             if str(name) in _BOOKKEEPING or str(name).startswith("_self_"):
                 continue
-            if isinstance(value, self.base):
+            if name == _OF_TORCH and isinstance(value, dict):
+                yield from self._attributes(value.items(), path)
+            elif isinstance(value, self.base):
                 yield id(value), f"{path}{name}"
             elif isinstance(value, list | tuple):
                 yield from self._attributes(enumerate(value), f"{path}{name}/")
@@ -117,6 +119,7 @@ class KerasReader:
                 yield Found(name, path, tuple(variable.shape), _dtype(variable), variable)
 
 
+_OF_TORCH = "_modules"  # where a layer on the torch backend has its attributes that are layers
 _BOOKKEEPING = {"_layers", "_metrics", "_self_tracked_trackables", "_functional", "_operations", "_nested_layers"}
 
 

@@ -51,6 +51,15 @@ for one, two in zip(model.weights, other.weights):
 block = Block()
 block(np.zeros((1, 4), "float32"))
 assert dualcell.plan_weights(block, nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))).source.flow is not None
+
+two_ways = keras.Sequential([keras.Input((5, 4)), layers.Bidirectional(layers.GRU(3, return_sequences=True), name="g")])
+reader = nn.GRU(4, 3, batch_first=True, bidirectional=True)
+plan = dualcell.plan_weights(two_ways, reader).apply()
+assert plan.rows[0].source_name == "g/forward_layer/cell/kernel", plan.rows[0].source_name
+x = np.random.default_rng(0).random((2, 5, 4), np.float32)
+with torch.no_grad():
+    right = reader(torch.from_numpy(x))[0].numpy()
+np.testing.assert_allclose(keras.ops.convert_to_numpy(two_ways(x)), right, rtol=1e-4, atol=1e-4)
 """
 
 
