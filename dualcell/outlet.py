@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dualcell.bundles import shown
@@ -29,16 +29,17 @@ def _streams() -> dict[str, Any]:
 
 
 class Outlet:
-    """Leads a shell's output into a recording, from now until `close`.
+    """Leads a shell's output into a lane, from now until `close`.
 
     Args:
         shell: a kernel's, see `can_be_led`.
-        recording: the lane.
+        recordings: the lane, and then the others, whose displays may be updated too.
         before_passing: called before anything goes to the front end that no lane can hold.
     """
 
-    def __init__(self, shell: Any, recording: Recording, before_passing: Callable[[], None]) -> None:
-        self._recording = recording
+    def __init__(self, shell: Any, recordings: Sequence[Recording], before_passing: Callable[[], None]) -> None:
+        self._recordings = recordings
+        self._recording = recordings[0]
         self._before_passing = before_passing
         self._process = os.getpid()
         self._open = True
@@ -94,7 +95,7 @@ class Outlet:
             display_id = transient.get("display_id")
             content = shown(data, metadata)  # pyright: ignore[reportUnknownArgumentType]
             if named.get("update"):
-                if not self._recording.replace(str(display_id), content):
+                if not any(recording.replace(str(display_id), content) for recording in self._recordings):
                     original(data, metadata, **named)
                 elif content is None:  # it has outgrown the lane
                     self._before_passing()

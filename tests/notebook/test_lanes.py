@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.notebook.kernel import INTERPRETERS, Kernel
+
 CELL = """\
 %%dual y{options}
 # --- numpy: one ---
@@ -223,6 +225,7 @@ def test_reruns_are_quiet_and_said(hooked):
     assert reply.lanes == ["left", ""]
     said = [content["data"]["text/plain"] for _, content in reply.live[:-1]]
     assert any("running again, unchanged; 1 more time ..." in text for text in said)
+    assert any("running again, with everything moved by one ulp ..." in text for text in said)
 
 
 def test_lanes_say_how_long_where_and_how_much_memory(hooked):
@@ -333,3 +336,73 @@ def test_a_figure_made_above_the_blocks_is_shown_once_both_have_drawn_on_it(hook
     reply = hooked.succeed(text.replace("# --- numpy: one", "figure, ax = plt.subplots()\n# --- numpy: one"))
     assert [sorted(content["data"]) for _, content in reply.messages][-1] == ["image/png", "text/plain"]
     assert "data:image/png" not in reply.messages[0][1]["data"]["text/html"]
+
+
+def test_what_an_earlier_cell_still_prints_is_its_own(hooked):
+    hooked.succeed("""\
+import threading, time
+def late():
+    time.sleep(0.4)
+    print("of an earlier cell", flush=True)
+thread = threading.Thread(target=late)
+thread.start()
+""")
+    reply = hooked.succeed(cell("print('left')\nthread.join()"))
+    ours = hooked.value("__import__('ipykernel').version_info[0] < 7")  # which knows no threads
+    assert reply.lanes == ["left" + "\nof an earlier cell" * ours, ""]
+
+
+@pytest.mark.parametrize("name", INTERPRETERS)
+@pytest.mark.kernel
+def test_what_libraries_write_past_python(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # in its presence ipykernel does not watch the process's streams
+    kernel = Kernel(name, tmp_path)
+    try:
+        kernel.succeed("%load_ext dualcell\nimport numpy as np, os, time")
+        reply = kernel.succeed(cell("print('left')\nos.system('echo past'); time.sleep(0.5)"))
+    finally:
+        kernel.stop()
+    assert (reply.stdout, reply.lanes) == ("past\n", ["left", ""])
+
+
+def test_a_display_of_the_left_block_is_updated_by_the_right(hooked):
+    reply = hooked.succeed(cell("handle = display('old', display_id=True)", "handle.update('new')\nprint('right')"))
+    assert reply.lanes == ["'new'", "right"]
+
+
+def test_a_display_that_outgrows_its_lane_is_shown_below(hooked):
+    widget = "handle.update({'application/x-widget': 1, 'text/plain': 'widget'}, raw=True)"
+    reply = hooked.succeed(cell(f"handle = display('old', display_id=True)\nprint('left')\n{widget}"))
+    assert reply.lanes == ["left", ""]
+    assert reply.messages[1][1]["data"] == {"application/x-widget": 1, "text/plain": "widget"}
+
+
+def test_a_write_kept_from_the_other_block(hooked):
+    reply = hooked.succeed(cell("write = sys.stdout.write", "n = write('kept\\n')"))
+    assert (reply.stdout, reply.lanes) == ("kept\n", [])
+
+
+@pytest.mark.parametrize("kernel", ["colab"], indirect=True)  # newer IPython puts a stream's write back itself
+def test_a_write_that_a_block_replaces_in_its_stream(hooked):
+    hooked.succeed("before = vars(sys.stdout).get('write')")
+    loud = "under = sys.stdout.write\nsys.stdout.write = lambda text: under(text.upper())"
+    reply = hooked.succeed(cell(f"{loud}\nprint('left')"))
+    after = hooked.succeed("print('later')")
+    hooked.succeed("del sys.stdout.write\nif before: sys.stdout.write = before")
+    assert (reply.lanes, after.stdout) == (["LEFT", ""], "LATER\n")
+
+
+def test_a_cell_inside_a_block_prints_into_its_lane(hooked):
+    inner = cell("print('inner left')", "print('inner right')")
+    reply = hooked.succeed(cell(f"print('outer')\nget_ipython().run_cell({inner!r});", "pass"))
+    assert data(reply).count('class="dualcell-lanes"') == 1
+    assert reply.lanes[0].startswith("outer\ninner left\ninner right")
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)  # the other interpreter runs one cell at a time
+def test_live_views_stay_with_their_cell_while_another_runs_in_a_subshell(hooked):
+    others = "pub = get_ipython().display_pub\npub._parent_header_global = {'msg_id': 'other'}\n"
+    text = cell(f"import time\nprint('left')\n{others}time.sleep(1.8)\n", "print('right')")
+    reply = hooked.succeed(text)
+    assert len(reply.live) >= 3
+    assert reply.lanes == ["left", "right"]
