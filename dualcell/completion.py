@@ -17,6 +17,7 @@ from dualcell.options import (
     build_parser,
     option_flags,
 )
+from dualcell.pictures.kinds import AUTO, KINDS, LAYERS
 
 _LINE = re.compile(r"\s*(?:[A-Za-z_][\w., ]*=\s*)?(%{1,2})dual\b(.*)$")
 _HEADER = re.compile(r"\s*(#)\s*-{2,}\s*(.*)$")
@@ -30,6 +31,7 @@ _VALUES = {
     "--layout": LAYOUTS,
     "--reference": ("left", "right"),
     "--sort": SORTS,
+    "--plot": (AUTO, *KINDS, LAYERS),
 }
 
 
@@ -86,6 +88,9 @@ def _after(
     flag = before[-1] if before else ""
     if flag == "--device":
         return (*_VALUES[flag], *devices)
+    if flag == "--plot":  # a list: what is typed of it stays
+        listed = word[: word.rfind(",") + 1]
+        return [listed + kind for kind in _VALUES[flag] if kind not in listed.split(",")]
     if flag in _VALUES:
         return _VALUES[flag]
     if flag in _flags_with_value():

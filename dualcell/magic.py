@@ -39,6 +39,7 @@ class DualMagics(Magics):
     reference = Enum(("left", "right"), "left", help="the side rtol is relative to").tag(config=True)
     causes = Bool(True, help="look into why rows fail").tag(config=True)
     sort = Enum(SORTS, "given", help="which rows are shown first").tag(config=True)
+    plot = Unicode("", help="pictures of the rows: KIND,KIND").tag(config=True)
     strict = Bool(False, help="fail the cell if the comparison fails").tag(config=True)
     noise = Int(0, help="runs with everything moved by one ulp").tag(config=True)
     referee = Bool(False, help="run the cell again in float64").tag(config=True)

@@ -15,6 +15,7 @@ from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from dualcell.errors import OptionError, did_you_mean
+from dualcell.pictures.kinds import AUTO, KINDS, LAYERS, read_kinds
 from dualcell.tolerance import Tolerances, tolerances
 
 MAGIC = "dual"  # `%%dual`, `%dual`
@@ -24,7 +25,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 INITS = ("keras", "torch")
 BLOCK_OPTIONS = ("device", "seed", "dtype", "eager", "init")
 SORTS = ("given", "failing")
-COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes", "sort")
+COMPARE_OPTIONS = ("rtol", "atol", "tol", "allow_dtype", "equal_nan", "reference", "causes", "sort", "plot")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Options:
         reference: `left` or `right`, the side rtol is relative to.
         causes: why rows fail is looked into at once; otherwise when `findings` asks for it.
         sort: `given`, the order of the captures, or `failing`: failing rows are shown first.
+        plot: pictures of some rows, words of `pictures.kinds`; failing rows first.
         strict: a failing comparison fails the cell.
         out: the name that receives the result.
         noise: how many times to run the cell again with everything moved by one ulp.
@@ -69,6 +71,7 @@ class Options:
     reference: str = "left"
     causes: bool = True
     sort: str = "given"
+    plot: tuple[str, ...] = ()
     strict: bool = False
     out: str | None = None
     noise: int = 0
@@ -108,6 +111,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "reference": ("'left' or 'right'", _is(str)),
     "causes": _SWITCH,
     "sort": ("'given' or 'failing'", _is(str)),
+    "plot": ("a text like 'heat,hist' or a list of such words", lambda value: _is(str)(value) or _are_texts(value)),
     "strict": _SWITCH,
     "out": ("a Python name", _is(str, _NONE)),
     "noise": ("a number of runs, 0 or more", _is(Integral)),
@@ -146,6 +150,7 @@ def options_from(
     options = replace(
         options,
         tol=tuple(options.tol),
+        plot=read_kinds(options.plot),
         noise=int(options.noise),
         seed=None if options.seed is None else int(options.seed),
         rtol=None if options.rtol is None else float(options.rtol),
@@ -224,6 +229,10 @@ def build_parser(prog: str = "%%dual") -> argparse.ArgumentParser:
     parser.add_argument("--reference", metavar="left|right", help="the side that rtol is relative to")
     parser.add_argument("--causes", action=switch, help="look into why rows fail (on); --no-causes: only when asked")
     parser.add_argument("--sort", metavar="|".join(SORTS), help="which rows are shown first")
+    parser.add_argument(
+        "--plot", metavar="KIND[,KIND]",
+        help=f"pictures of the rows, failing ones first: {', '.join((AUTO, *KINDS, LAYERS))}",
+    )  # fmt: skip
     parser.add_argument("--strict", action=switch, help="fail the cell if the comparison fails")
     parser.add_argument(
         "--noise", type=int, metavar="K",

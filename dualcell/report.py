@@ -15,6 +15,7 @@ from dualcell.comparison import Comparison
 from dualcell.lanes import Lane
 from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
+from dualcell.pictures.picture import Picture
 from dualcell.sources import Code
 from dualcell.tolerance import Tolerance
 
@@ -79,6 +80,7 @@ class Row:
         noise: how the difference compares to that which one ulp makes; None if not asked for.
         referee: what the same cell in float64 says; None if not asked for.
         before: what the row was when its cell ran last; None if it did not, or had no such row.
+        pictures: what `--plot` asked for.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Row:
     noise: Noise | None = None
     referee: Referee | None = None
     before: Before | None = None
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def change(self) -> Literal["better", "worse", "same", "new"]:
@@ -153,6 +156,7 @@ class Report:
         large: whether a slide was asked for.
         lanes: what the blocks printed and showed; None if that is nothing.
         layout: `lanes` or `stacked`, how the lanes are drawn.
+        pictures: of the whole, as `--plot layers` asks for.
     """
 
     sides: tuple[SideFacts, SideFacts]
@@ -167,6 +171,7 @@ class Report:
     large: bool = False
     lanes: tuple[Lane, Lane] | None = None
     layout: str = "lanes"
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def shown(self) -> tuple[Row, ...]:
@@ -226,6 +231,7 @@ def _row(comparison: Comparison, reference: str, findings: tuple[Finding, ...] |
         right_device=right.device if right else "",
         cause=_cause(comparison, findings),
         findings=findings or (),
+        pictures=(),
         allowed="" if tolerance is None else f"atol {tolerance.atol:g} + rtol {tolerance.rtol:g}",
         allowed_at_worst=_allowed(tolerance, figures.get(f"{reference}_value")),
         **{name: figures.get(name) for name in _FIGURES},
@@ -272,6 +278,7 @@ def settings_of(options: Options) -> dict[str, str]:
         "noise": f"{options.noise} runs" if options.noise else None,
         "referee": "float64" if options.referee else None,
         "tol": " ".join(options.tol) or None,
+        "plot": ",".join(options.plot) or None,
         "allow-dtype": "yes" if options.allow_dtype else None,
         "equal-nan": "yes" if options.equal_nan else None,
     }

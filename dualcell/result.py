@@ -240,17 +240,12 @@ class DualResult:
         if not self._rows:
             raise ValueError(f"there is no row to draw: {self.report.summary}")
         needed("matplotlib", "plot")
-        from dualcell.pictures.layers import layer_errors
+        from dualcell.pictures.drawing import layers_of
         from dualcell.pictures.panels import Panel
         from dualcell.render.plots import Words, draw  # deferred: it imports matplotlib
 
-        rows = self.report.rows
-        errors = layer_errors(
-            [row.name for row in rows], [row.max_abs for row in rows],
-            [row.verdict for row in rows], [row.passed for row in rows],
-        )  # fmt: skip
         left, right = (side.label for side in self.report.sides)
-        return draw([Panel(LAYERS, errors)], Words("", (left, right)), theme)
+        return draw([Panel(LAYERS, layers_of(self.report.rows))], Words("", (left, right)), theme)
 
     def assert_close(self) -> None:
         """Do nothing if the comparison passed.

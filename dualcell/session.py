@@ -24,6 +24,7 @@ from dualcell.history import since_last_run
 from dualcell.noise import Again
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
 from dualcell.pairs import Pair, one_sided, pair_up
+from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import Report, Row, SideFacts, build_report, in_words, settings_of, with_reruns
 from dualcell.requests import Request, free_names, read_requests
 from dualcell.result import DualResult, remember
@@ -49,6 +50,7 @@ class Session:
         self.requests = read_requests(cell.captures)
         self._clashes = clashes(cell)
         check_environment(cell)
+        check_plot(cell.options)
         self._namespace = namespace
         self._scope = Scope()
         self._captures: list[Captures] = []
@@ -153,6 +155,7 @@ class Session:
         report = replace(with_reruns(report, again) if again else report, sort=self.cell.options.sort)
         if self.place is not None and not stopped:
             report = since_last_run(report, self.place)
+        report = with_pictures(report, comparisons, self.cell.options)
         self.result = remember(DualResult(self._with_code(report), comparisons))
 
     def on_both_sides(self) -> tuple[str, ...]:
@@ -343,7 +346,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         **options: `rtol` and `atol` (both or neither), `tol` (a list of texts like
             `"h*:rtol=1e-3,atol=1e-4"`), `allow_dtype`, `equal_nan`, `reference`, `causes`
             (False: only measure; a row's `findings` still looks into its cause), `sort`
-            ("failing" shows failing rows first; `frame` and the result itself keep the order).
+            ("failing" shows failing rows first; `frame` and the result itself keep the order),
+            `plot` (pictures in the HTML, as "heat,hist"; see `DualRow.plot`).
 
     Returns:
         A `DualResult`; a bare tensor's row is named `value`. It keeps the tensors
@@ -352,7 +356,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     Raises:
         OptionError: an option is unknown or has a bad value.
         FileError: a path leads to no file, or to none that can be read as tensors.
-        FrameworkError: h5py or torch is not installed, which reads such a file.
+        FrameworkError: h5py or torch is not installed, which reads such a file; or matplotlib, which draws.
 
     Examples:
         >>> import numpy as np
@@ -363,6 +367,7 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         'shape'
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
+    check_plot(checked)
     rows = [
         Captures({"value" + path: leaf for path, leaf in capture(_opened(value), borrow=True)})
         for value in (left, right)
@@ -373,7 +378,8 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
     sides = SideFacts("left"), SideFacts("right")
     findings = explain_failures(comparisons) if checked.causes else None
     report = build_report(sides, comparisons, settings, findings=findings)
-    return DualResult(replace(report, sort=checked.sort), comparisons)
+    report = with_pictures(replace(report, sort=checked.sort), comparisons, checked)
+    return DualResult(report, comparisons)
 
 
 def _opened(value: Any) -> Any:

@@ -80,6 +80,9 @@ def panels(
     if reason:
         raise ValueError(reason)
     kinds = chosen(comparison, words)
+    for reason in (unsuited(comparison, kind) for kind in kinds):
+        if reason:
+            raise ValueError(reason)
     if comparison.stats is None:
         return tuple(_apart(comparison) for _ in kinds)
     return _Work(comparison, _axes_of(comparison, axes, kinds), reference).panels(kinds)
@@ -89,24 +92,28 @@ def chosen(comparison: Comparison, words: Sequence[str]) -> tuple[str, ...]:
     """The kinds that some words ask for; `auto` becomes those that suit the row.
 
     Raises:
-        ValueError: the row has no picture of this kind.
         OptionError: a word is unknown.
     """
     assert comparison.left.facts is not None  # noqa: S101 - there is something to draw
-    shape, row = comparison.left.facts.shape, comparison.row
-    suited = default_kinds(shape) if comparison.stats is not None else OF_ONE_SIDE
+    suited = default_kinds(comparison.left.facts.shape) if comparison.stats is not None else OF_ONE_SIDE
     kinds: dict[str, None] = {}
     for word in read_kinds(words, (AUTO, *KINDS)) or (AUTO,):
         kinds |= dict.fromkeys(suited if word == AUTO else (word,))
-    for kind in kinds:
-        if comparison.stats is None and kind not in OF_ONE_SIDE:
-            raise ValueError(
-                f"row {row!r} is {comparison.verdict!r}, so it has no error to draw: {comparison.note}; "
-                f"plot('values') shows the values of both sides"
-            )
-        if kind == "curves" and len(shape) != 1:
-            raise ValueError(f"row {row!r} has shape {shape}; 'curves' need one axis, plot('heat') shows two")
     return tuple(kinds)
+
+
+def unsuited(comparison: Comparison, kind: str) -> str:
+    """Why a row has no picture of this kind, in a sentence; empty if it has one."""
+    assert comparison.left.facts is not None  # noqa: S101 - there is something to draw
+    shape, row = comparison.left.facts.shape, comparison.row
+    if comparison.stats is None and kind not in OF_ONE_SIDE:
+        return (
+            f"row {row!r} is {comparison.verdict!r}, so it has no error to draw: {comparison.note}; "
+            f"plot('values') shows the values of both sides"
+        )
+    if kind == "curves" and len(shape) != 1:
+        return f"row {row!r} has shape {shape}; 'curves' need one axis, plot('heat') shows two"
+    return ""
 
 
 def _axes_of(comparison: Comparison, axes: Sequence[int] | None, kinds: tuple[str, ...]) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@ colour, so it follows the host's theme wherever that comes from.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -152,13 +153,12 @@ def _environment() -> Any:
     environment.filters |= {
         "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
         "mismatches": mismatches, "change": change_in_words, "noise": noise_in_words,
-        "short": shortened, "sentence": _sentence,
+        "short": shortened, "sentence": _sentence, "base64": _base64,
     }  # fmt: skip
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
         "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"],
         "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
-        "pictures": lambda _: "",
     }  # fmt: skip
     environment.globals |= known
     return environment
@@ -167,6 +167,10 @@ def _environment() -> Any:
 def _visible(value: Any) -> Any:
     """Line breaks, control characters and marks that turn the direction of text, written out; markup as it is."""
     return one_line(value) if type(value) is str else value
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")
 
 
 def _sentence(text: str) -> str:

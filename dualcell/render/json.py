@@ -29,7 +29,7 @@ _LOOKS = ("code", "shows_code", "large", "lanes", "layout")  # how it is shown; 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items() if not isinstance(item, bytes)}  # no pictures
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, complex):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from dualcell.render.folds import COLLAPSED, runs_of
-from dualcell.render.text import Column, header_line, reasons, reruns, settings_line, table_columns
+from dualcell.render.text import Column, drawn_in_words, header_line, reasons, reruns, settings_line, table_columns
 from dualcell.render.words import LONGEST_SENTENCE, one_line, shortened
 from dualcell.report import Report, Row
 
@@ -94,9 +94,9 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _reasons(report: Report) -> list[str]:
-    """Reruns, then why rows failed, with the lines to change."""
+    """Reruns, pictures in words, then why rows failed, with the lines to change."""
     said: list[str] = []
-    for line in (*reruns(report), *reasons(report)):
+    for line in (*reruns(report), *drawn_in_words(report), *reasons(report)):
         text = inert(shortened(line.text, LONGEST_SENTENCE))
         change = f": {code(shortened(line.code, LONGEST_SENTENCE))}" if line.code else ""
         said.append(f"{'  ' * (line.depth - 1)}- {text}{change}")

@@ -32,6 +32,7 @@ from dualcell.render.text import one_line
 WIDTH, HEIGHT = 4.4, 3.3  # inches of a panel
 DPI = 100  # dots an inch; as many CSS pixels
 SHARP = 1.6  # dots of a PNG for a CSS pixel
+SHRUNK = 0.86  # of that size in a report, where two stand side by side
 LONGEST = 40  # characters of a name
 MANY = 24  # rows whose names fit below an axis
 SMALL = 8.5  # points
@@ -115,10 +116,9 @@ def draw(panels: Sequence[Panel], words: Words, theme: str = "light") -> DualFig
 def picture(panel: Panel, words: Words) -> Picture:
     """One panel as PNGs in both themes."""
     figures = {theme: draw([panel], words, theme) for theme in THEMES}
-    size = size_of(figures["light"])
-    return Picture(
-        panel.kind, panel.sentence, png(figures["light"], small=True), png(figures["dark"], small=True), size
-    )
+    width, height = (round(length * SHRUNK) for length in size_of(figures["light"]))
+    light, dark = (png(figures[theme], small=True) for theme in ("light", "dark"))
+    return Picture(panel.kind, panel.sentence, light, dark, (width, height))
 
 
 def size_of(figure: Figure) -> tuple[int, int]:
@@ -132,7 +132,8 @@ def png(figure: Figure, *, small: bool = False) -> bytes:
     stream = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a row's name in another script
-        figure.savefig(stream, format="png", dpi=DPI * SHARP, facecolor=figure.get_facecolor(), metadata=_PLAIN)
+        dots = DPI * SHARP * (SHRUNK if small else 1)
+        figure.savefig(stream, format="png", dpi=dots, facecolor=figure.get_facecolor(), metadata=_PLAIN)
     if not small:
         return stream.getvalue()
     from PIL import Image  # matplotlib brings it

@@ -46,7 +46,8 @@ def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
         text += ["", *_drawn(columns, report.shown, shown_on.coloured)]
         said = f"left out, as the terminal is {shown_on.width} columns wide: {', '.join(left_out)}"
         text += _wrapped([Line(said)], shown_on.width) if left_out else []
-    for more in (reruns(report), reasons(report), [Line(f"note: {note}") for note in report.notes]):
+    notes = [Line(f"note: {note}") for note in report.notes]
+    for more in (reruns(report), drawn_in_words(report), reasons(report), notes):
         text += ["", *_wrapped(more, shown_on.width)] if more else []
     summary = "\n".join(_wrapped([Line(f"dualcell: {report.summary}")], shown_on.width))
     return "\n".join(
@@ -195,6 +196,12 @@ def reruns(report: Report) -> list[Line]:
         for word, said in (("noise", row.noise), ("float64", row.referee))
     )
     return [Line(f"{shortened(name)}, {word}: {said.sentence}", 1) for name, word, said in told if said]
+
+
+def drawn_in_words(report: Report) -> list[Line]:
+    """What the pictures show, where they cannot be shown."""
+    rows = [Line(f"{shortened(row.name)}: {picture.alt}", 1) for row in report.shown for picture in row.pictures]
+    return [*rows, *(Line(picture.alt, 1) for picture in report.pictures)]
 
 
 def reasons(report: Report) -> list[Line]:

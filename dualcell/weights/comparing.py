@@ -13,6 +13,7 @@ from dualcell.errors import PlanError
 from dualcell.explanations import explain_failures
 from dualcell.options import COMPARE_OPTIONS, options_from
 from dualcell.pairs import Pair
+from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.result import DualResult
 from dualcell.weights.copying import part_values, values_of
@@ -64,6 +65,7 @@ def compare_weights(
         (True, 'equal')
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
+    check_plot(checked)
     if plan is None:
         plan = plan_weights(left, right, overrides)
     sides = [_arrays(model, planned) for model, planned in ((left, plan.source), (right, plan.target))]
@@ -83,9 +85,8 @@ def compare_weights(
         SideFacts(labels[0] if labels[0] != labels[1] else "left"),
         SideFacts(labels[1] if labels[0] != labels[1] else "right"),
     )
-    return DualResult(
-        build_report(facts, comparisons, settings, findings=explain_failures(comparisons, labels)), comparisons
-    )
+    report = build_report(facts, comparisons, settings, findings=explain_failures(comparisons, labels))
+    return DualResult(with_pictures(report, comparisons, checked), comparisons)
 
 
 def _arrays(model: Any, planned: Inventory) -> dict[str, Any]:

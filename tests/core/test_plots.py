@@ -261,7 +261,7 @@ def test_the_same_picture_has_the_same_bytes():
     (panel,) = panels(row(*planted()).comparison, ["heat"])
     made = [plots.picture(panel, plots.Words("", ("keras", "torch"))) for _ in range(2)]
     assert made[0] == made[1]
-    assert (made[0].kind, made[0].size) == ("heat", (440, 330))
+    assert (made[0].kind, made[0].size) == ("heat", (378, 284))
     assert made[0].alt.startswith("|error| over axes 0 and 1: largest error 0.3 at index 13 of axis 0, index 30")
     assert max(len(made[0].light), len(made[0].dark)) < 12_000
 

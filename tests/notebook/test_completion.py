@@ -10,7 +10,7 @@ BLOCKS = "\n# --- keras ---\nprobs = 1\nlosses, extra = 2, 3\n# --- torch ---\np
 OPTIONS = {
     "--allow-dtype", "--atol", "--causes", "--code", "--device", "--dtype", "--eager", "--equal-nan", "--help",
     "--init", "--large", "--layout", "--no-allow-dtype", "--no-causes", "--no-code", "--no-eager", "--no-equal-nan",
-    "--no-large", "--no-referee", "--no-strict", "--noise", "--out", "--referee", "--reference",
+    "--no-large", "--no-referee", "--no-strict", "--noise", "--out", "--plot", "--referee", "--reference",
     "--rtol", "--seed", "--sort", "--strict", "--tol",
 }  # fmt: skip
 # the text up to the cursor, what follows it, and all that Tab offers
@@ -33,6 +33,8 @@ OFFERED = {
     "layout": ("%%dual --layout ", "", {"lanes", "stacked", "plain"}),
     "reference": ("%%dual --reference ", "", {"left", "right"}),
     "sort": ("%%dual --sort f", "", {"failing"}),
+    "kinds of pictures": ("%%dual --plot h", "", {"heat", "hist"}),
+    "a further kind": ("%%dual --plot heat,c", "", {"heat,channels", "heat,curves"}),
     "names": ("%%dual ", BLOCKS, {"probs", "losses", "extra"}),
     "a name": ("%%dual pr", BLOCKS, {"probs"}),
     "a name after another": ("%%dual probs lo", BLOCKS, {"losses"}),

@@ -38,7 +38,7 @@ def test_config_sets_every_option(fresh):
         "%config DualMagics.device = 'cpu'\n%config DualMagics.seed = 3\n%config DualMagics.eager = True\n"
         "%config DualMagics.rtol = 0\n%config DualMagics.atol = 1.0\n%config DualMagics.tol = ['y:rtol=0,atol=0.5']\n"
         "%config DualMagics.allow_dtype = True\n%config DualMagics.equal_nan = True\n"
-        "%config DualMagics.causes = False\n"
+        "%config DualMagics.causes = False\n%config DualMagics.plot = ''\n"
         "%config DualMagics.reference = 'right'\n%config DualMagics.strict = True\n%config DualMagics.out = 'kept'"
     )
     text = table(fresh)

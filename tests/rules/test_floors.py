@@ -176,6 +176,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "pictures/curves.py": (12, {"numpy"}),
     "pictures/layers.py": (0, set()),
     "pictures/panels.py": (13, set()),
+    "pictures/drawing.py": (15, set()),
     "report.py": (12, set()),
     "render/text.py": (13, set()),
     "render/scale.py": (13, set()),
