@@ -16,6 +16,13 @@ from dualcell.pictures.kinds import AUTO, KINDS, LAYERS
 
 pytest.importorskip("matplotlib")
 
+
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch):
+    """However long it takes here."""
+    monkeypatch.setattr(drawing, "MOST_SECONDS", 1e9)
+
+
 IMAGE = re.compile(r'<img class="(light|dark)" alt="([^"]*)"([^>]*?)src="data:image/png;base64,([^"]+)">')
 
 
