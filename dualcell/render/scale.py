@@ -9,8 +9,8 @@ from itertools import groupby
 
 from dualcell.report import Row
 
-BARS = {True: "rgba(34,170,85,0.6)", False: "rgba(230,60,60,0.6)"}  # by whether the row passed
-MARK, CLEAR = "#808080", "rgba(0,0,0,0)"
+BARS = {True: "rgba(30,150,75,0.5)", False: "rgba(225,60,60,0.55)"}  # by whether the row passed
+MARK, CLEAR = "#8a8a8a", "rgba(0,0,0,0)"
 
 
 @dataclass(frozen=True)

@@ -87,17 +87,17 @@ def wrapped(text: str, columns: int) -> list[str]:
     """
     indent = text[: len(text) - len(text.lstrip())]
     lines, line = [], indent
-    for word in _pieces(text.split(), columns - len(indent) - 2):
-        joint = "" if line == indent or line == f"{indent}  " else " "
-        if joint and columns_of(line + joint + word) > columns:
+    for joint, piece in _pieces(text.split(), columns - len(indent) - 2):
+        if line.strip() and columns_of(line + joint + piece) > columns:
             lines.append(line)
-            line, joint = f"{indent}  ", ""
-        line += joint + word
+            line = f"{indent}  "
+        line += joint + piece if line.strip() else piece
     return [*lines, line]
 
 
-def _pieces(words: Iterable[str], most: int) -> Iterator[str]:
-    """The words, those that are too long for a line in pieces."""
+def _pieces(words: Iterable[str], most: int) -> Iterator[tuple[str, str]]:
+    """The words, those that are too long for a line in pieces, each with what stands before it on the same line."""
     for word in words:
         size = max(most if word.isascii() else most // 2, 8)
-        yield from (word[at : at + size] for at in range(0, len(word), size))
+        for at in range(0, len(word), size):
+            yield "" if at else " ", word[at : at + size]
