@@ -77,6 +77,7 @@ class Live:
         self._spans.append((time.perf_counter(), None))
         self._note = ""
         self._outlet = Outlet(self._shell, self._recordings[:: 1 - 2 * index], self.show_now)
+        self._outlet.open()
         if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, name="dualcell lanes", daemon=True)
             self._ticker.start()

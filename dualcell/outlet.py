@@ -29,7 +29,7 @@ def _streams() -> dict[str, Any]:
 
 
 class Outlet:
-    """Leads a shell's output into a lane, from now until `close`.
+    """Leads a shell's output into a lane, from `open` until `close`.
 
     Args:
         shell: a kernel's, see `can_be_led`.
@@ -41,11 +41,15 @@ class Outlet:
         self._recordings = recordings
         self._recording = recordings[0]
         self._before_passing = before_passing
+        self._shell = shell
         self._process = os.getpid()
         self._open = True
         self._replaced: list[tuple[Any, str, Any, Any]] = []
-        publisher, hook = shell.display_pub, shell.displayhook
-        self._cell = _cell_of(publisher)
+        self._cell = _cell_of(shell.display_pub)
+
+    def open(self) -> None:
+        """Replace what leads to the front end."""
+        publisher, hook = self._shell.display_pub, self._shell.displayhook
         for kind, stream in _streams().items():
             self._replace(stream, "write", self._writer(kind, stream))
         self._replace(publisher, "publish", self._publisher(publisher))
@@ -55,14 +59,15 @@ class Outlet:
     def close(self) -> None:
         """Put everything back; what still writes to the lane then writes to the front end."""
         self._open = False
-        while self._replaced:
-            owner, name, new, old = self._replaced.pop()
+        while self._replaced:  # Ctrl-C may come at any time, and then this is called once more
+            owner, name, new, old = self._replaced[-1]
             if vars(owner).get(name) is not new:
-                continue  # the block has replaced it in turn, and will call ours
-            if old is None:
+                pass  # the block has replaced it in turn, and will call ours
+            elif old is None:
                 delattr(owner, name)
             else:
                 setattr(owner, name, old)
+            self._replaced.pop()
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         self._replaced.append((owner, name, new, vars(owner).get(name)))

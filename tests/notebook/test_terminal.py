@@ -121,3 +121,20 @@ def test_nbclient_runs_a_notebook_that_passes_and_keeps_its_data(name, tmp_path)
         (output,) = cell.outputs
         assert set(output.data) == {"text/html", "text/markdown", "text/plain"}
         assert output.metadata["dualcell"]["passed"] is True
+
+
+SLOW = MAGIC.format("", "ones").replace(
+    "y = np.ones(3)", "import time\nprint('left'); time.sleep(0.6)\ny = np.ones(3)", 1
+)
+
+
+@pytest.mark.kernel
+@each_interpreter
+def test_nbclient_keeps_the_end_of_a_live_output(name, tmp_path):
+    cells = notebook("%load_ext dualcell\nimport numpy as np", SLOW)
+    execute(name, tmp_path, cells)
+    nbformat.validate(cells)
+    (output,) = cells.cells[1].outputs
+    assert output.output_type == "display_data"
+    assert re.search(r"(?s)--- numpy .*\nleft\n.*1 row passed", output.data["text/plain"])
+    assert output.metadata["dualcell"]["passed"] is True
