@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from dualcell.comparison import Comparison
@@ -320,6 +321,37 @@ _AT_A_GLANCE = 8  # rows
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+# --- rows that one line stands for ---
+
+FEWEST = 3  # equal rows that follow each other
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows of a table that follow each other.
+
+    Attributes:
+        rows: they.
+        folded: all are equal, so one line stands for them.
+    """
+
+    rows: tuple[Row, ...]
+    folded: bool = False
+
+
+def runs_of(rows: Sequence[Row], collapses: bool) -> tuple[Run, ...]:
+    """Rows in order; equal ones that follow each other together, if they are to collapse."""
+    found: list[Run] = []
+    for equal, together in groupby(rows, key=lambda row: row.verdict == "equal" and not row.cause):
+        stretch = tuple(together)
+        folded = collapses and equal and FEWEST <= len(stretch) < len(rows)
+        if found and not folded and not found[-1].folded:
+            found[-1] = Run((*found[-1].rows, *stretch))
+        else:
+            found.append(Run(stretch, folded))
+    return tuple(found)
 
 
 # --- numbers and shapes in words, shared by the renderers ---

@@ -1,4 +1,4 @@
-"""Rows -> `Group`s and `Run`s: what of a long table lies folded, and under which title."""
+"""Rows -> `Group`s: what of a long table lies folded, and under which title."""
 
 from __future__ import annotations
 
@@ -7,28 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from dualcell.report import Row, counted
+from dualcell.report import Row, Run, counted, runs_of
 
 GROUPED = 30  # a table of more rows is folded into groups, and no group by name has more
 _SMALLEST = 4  # fewer rows make no group of their own
 COLLAPSED = 8  # in a table of more rows, equal rows that follow each other are one line
-_RUN = 3  # that many of them at least
 _OPEN = 100  # rows that may stand open in groups; those of later groups are folded even if they failed
 
 _STEP = re.compile(r"""[^.\[\]/'"]+""")
-
-
-@dataclass(frozen=True)
-class Run:
-    """Rows of a table that follow each other.
-
-    Attributes:
-        rows: they.
-        folded: all are equal, so one line stands for them.
-    """
-
-    rows: tuple[Row, ...]
-    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,19 +42,6 @@ class Group:
     def runs(self) -> tuple[Run, ...]:
         """The rows, those that are folded into one line apart from the others."""
         return runs_of(self.rows, self.collapses)
-
-
-def runs_of(rows: Sequence[Row], collapses: bool) -> tuple[Run, ...]:
-    """Rows in order; equal ones that follow each other together, if they are to collapse."""
-    found: list[Run] = []
-    for equal, together in groupby(rows, key=lambda row: row.verdict == "equal" and not row.cause):
-        stretch = tuple(together)
-        folded = collapses and equal and _RUN <= len(stretch) < len(rows)
-        if found and not folded and not found[-1].folded:
-            found[-1] = Run((*found[-1].rows, *stretch))
-        else:
-            found.append(Run(stretch, folded))
-    return tuple(found)
 
 
 def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dualcell.render.folds import COLLAPSED, runs_of
+from dualcell.render.folds import COLLAPSED
 from dualcell.render.text import Column, drawn_in_words, header_line, reasons, reruns, settings_line, table_columns
 from dualcell.render.words import LONGEST_SENTENCE, one_line, shortened
-from dualcell.report import Report, Row
+from dualcell.report import Report, Row, runs_of
 
 # what Markdown, its tables, HTML in it or formulas in it could be made of
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$&#{}!]|(?<![^\W_])_|_(?![^\W_])")

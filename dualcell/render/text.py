@@ -18,12 +18,13 @@ from dualcell.render.words import (
     shortened,
     wrapped,
 )
-from dualcell.report import Report, Row, SideFacts, figure, in_words, values_in_words
+from dualcell.report import Report, Row, SideFacts, figure, in_words, runs_of, values_in_words
 
 COLOURS = {
     "equal": 32, "close": 32, "differs": 31, "shape": 31, "dtype": 33, "missing": 35, "unsupported": 35,
 }  # fmt: skip
 _NARROWEST_NAME = 12
+_LONG = 30  # rows; of a longer table, equal rows that follow each other are one line
 
 
 def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
@@ -43,7 +44,7 @@ def render_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
     text = _wrapped(lines, shown_on.width)
     if report.rows:
         columns, left_out = _fitting(table_columns(report), shown_on.width)
-        text += ["", *_drawn(columns, report.shown, shown_on.coloured)]
+        text += ["", *_folded(_drawn(columns, report.shown, shown_on.coloured), report, shown_on.width)]
         said = f"left out, as the terminal is {shown_on.width} columns wide: {', '.join(left_out)}"
         text += _wrapped([Line(said)], shown_on.width) if left_out else []
     notes = [Line(f"note: {note}") for note in report.notes]
@@ -136,6 +137,19 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Row], coloured: bool) -> li
     start = columns[0].width + 2
     tables = zip(lines[2:], rows, strict=True)
     return lines[:2] + [_verdict_coloured(line, _at_column(line, start), row.verdict) for line, row in tables]
+
+
+def _folded(lines: list[str], report: Report, width: int | None) -> list[str]:
+    """The lines of a table; in a long one, equal rows that follow each other are one line."""
+    if len(report.rows) <= _LONG:
+        return lines
+    folded, at = lines[:2], 2
+    for run in runs_of(report.shown, collapses=True):
+        said = f"({len(run.rows)} equal: {shortened(run.rows[0].name)} … {shortened(run.rows[-1].name)})"
+        said = one_line(said) if width is None else fitted(one_line(said), width)
+        folded += [said] if run.folded else lines[at : at + len(run.rows)]
+        at += len(run.rows)
+    return folded
 
 
 def _at_column(line: str, column: int) -> int:
