@@ -164,18 +164,21 @@ def mark(code: Code, outcomes: Iterable[Outcome], labels: tuple[str, str]) -> Co
         sources = {outcome.row: outcome.right if index else outcome.left for outcome in outcomes}
         last = {name: line.number for line in lines for name in line.names}
         place = {row: max((last[name] for name in names if name in last), default=0) for row, names in sources.items()}
+        captures: dict[str, dict[str, None]] = {}
+        made: dict[int, list[Outcome]] = {}
+        for one in outcomes:
+            made.setdefault(place[one.row], []).append(one)
+            for name in sources[one.row]:
+                captures.setdefault(name, {})[one.capture] = None
         places.append(place)
-        sides.append(tuple(_marked(line, outcomes, sources, place) for line in lines))
+        sides.append(tuple(_marked(line, captures, made.get(line.number, ())) for line in lines))
     return replace(code, left=sides[0], right=sides[1], first=_first(outcomes, places, labels))
 
 
-def _marked(
-    line: CodeLine, outcomes: Sequence[Outcome], sources: Mapping[str, tuple[str, ...]], place: Mapping[str, int]
-) -> CodeLine:
-    captures = dict.fromkeys(one.capture for one in outcomes if set(sources[one.row]) & set(line.names))
-    made = [one for one in outcomes if place[one.row] == line.number]
+def _marked(line: CodeLine, captures: Mapping[str, Iterable[str]], made: Sequence[Outcome]) -> CodeLine:
+    names = dict.fromkeys(capture for name in line.names for capture in captures.get(name, ()))
     failed = [one for one in made if one.failed]
-    return CodeLine(line.number, line.text, tuple(captures), _verdict(failed or made, len(made), line), bool(failed))
+    return CodeLine(line.number, line.text, tuple(names), _verdict(failed or made, len(made), line), bool(failed))
 
 
 def _verdict(told: Sequence[Outcome], of: int, line: CodeLine) -> str:

@@ -176,6 +176,13 @@ def test_a_long_cell_is_level_in_a_moment():
     assert len(level(code)) >= 3000
 
 
+def test_a_cell_of_many_captures_is_marked_in_a_moment():
+    names = [f"h{number}" for number in range(2000)]
+    code = mark(Code(lines(*names), lines(*names)), [outcome(name, "equal") for name in names], ("keras", "torch"))
+    assert [line.verdict for line in code.left] == ["equal"] * 2000
+    assert len(level(code)) == 2000
+
+
 # --- marked ---
 
 
