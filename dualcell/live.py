@@ -40,6 +40,9 @@ class Live:
         labels: what the blocks are called.
         stacked: one lane below the other.
         names: gives the captures that both sides have by now; asked from another thread.
+
+    Attributes:
+        above: HTML to stand above the lanes while the cell runs.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Live:
         self._display = {"display_id": f"dualcell-{os.urandom(8).hex()}"}
         self._drawn: Any = None
         self.is_shown = False
+        self.above = ""
 
     # --- the blocks ---
 
@@ -160,7 +164,7 @@ class Live:
         if self._drawn is not None and self._drawn[0] == state and now - self._drawn[1] < SIGN_OF_LIFE:
             return 0
         self._drawn = state, now
-        page = progress_html(progress, stacked=self._stacked)
+        page = self.above + progress_html(progress, stacked=self._stacked)
         self._context.run(self._send, {"text/html": page, "text/plain": progress_text(progress)}, {})
         return len(page)
 

@@ -23,6 +23,7 @@ from dualcell.fences import unpack
 from dualcell.figures import close_new, open_figures
 from dualcell.live import Live, last_view
 from dualcell.outlet import can_be_led
+from dualcell.render.cell import running_html
 from dualcell.render.text import one_line
 from dualcell.result import DualResult
 from dualcell.turns import Turns
@@ -42,6 +43,8 @@ class _Cell:
         if self.layout != "plain" and self.layout != "headed":
             labels = turns.first.labels
             self.live = Live(_shell(), labels, self.layout == "stacked", turns.first.on_both_sides)
+            if turns.cell.options.code and turns.first.code is not None:
+                self.live.above = running_html(turns.first.code, labels)
 
     def open(self, index: int) -> None:
         """Before block `index`."""

@@ -185,6 +185,12 @@ class Report:
         return any(row.before is not None for row in self.rows)
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """What the two sides are called."""
+        left, right = self.sides
+        return left.label, right.label
+
+    @property
     def has_noise(self) -> bool:
         """Whether any row's noise was measured."""
         return any(row.noise is not None for row in self.rows)

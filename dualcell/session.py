@@ -245,15 +245,17 @@ class Session:
             return pair
         return _neither(pair, request, {name for block in self.cell.blocks for name in block.names}, self._bound)
 
+    @property
+    def code(self) -> Code | None:
+        """The text of both blocks; None if it is not known, as with `dual` and where other extensions rewrite cells."""
+        left, right = (block.code for block in self.cell.blocks)
+        return Code(left, right, self.cell.above, self.cell.below) if left and right else None
+
     def _with_code(self, report: Report) -> Report:
         """The report with the text of both blocks and what came of each line, and how it is to be shown."""
-        cell, options = self.cell, self.cell.options
-        left, right = (block.code for block in cell.blocks)
-        if not left or not right:  # `dual`, or text that another extension has rewritten
-            return replace(report, large=options.large)
-        outcomes = [self._outcome(row) for row in report.rows]
-        code = mark(Code(left, right, cell.above, cell.below), outcomes, self.labels)
-        return replace(report, code=code, shows_code=options.code, large=options.large)
+        options, code = self.cell.options, self.code
+        marked = code and mark(code, [self._outcome(row) for row in report.rows], self.labels)
+        return replace(report, code=marked, shows_code=options.code, large=options.large)
 
     def _outcome(self, row: Row) -> Outcome:
         """What became of a row, and which names its two sides were made from."""

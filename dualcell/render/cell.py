@@ -12,17 +12,25 @@ from dualcell.render.markdown import render_markdown
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
 from dualcell.report import Report
+from dualcell.sources import Code
 
 
 def cell_html(report: Report) -> str:
     """What a cell shows, as one HTML fragment; the same report always gives the same text."""
-    code = code_html(report) if report.shows_code else ""
+    code = code_html(report.code, report.labels) if report.shows_code else ""
     lanes = lanes_html(report.lanes, stacked=report.layout == "stacked") if report.lanes is not None else ""
     if report.large:
         return slide_html(report, code) + lanes
-    if not code:
-        return lanes + render_html(report)
-    return str(template("cell.html.jinja").render(code=code, lanes=lanes, table=render_html(report))).strip()
+    return _styled(code) + lanes + render_html(report)
+
+
+def running_html(code: Code, labels: tuple[str, str]) -> str:
+    """The code of a cell that still runs, to stand above its lanes."""
+    return _styled(code_html(code, labels))
+
+
+def _styled(code: str) -> str:
+    return str(template("cell.html.jinja").render(code=code)).strip() + "\n" if code else ""
 
 
 def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool = False) -> str:
@@ -30,14 +38,14 @@ def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool
 
     What the blocks printed is in it where it has been shown nowhere else.
     """
-    code = code_text(report, shown_on) if report.shows_code else ""
+    code = code_text(report.code, report.labels, shown_on) if report.shows_code else ""
     lanes = lanes_text(report.lanes) if with_lanes and report.lanes is not None else ""
     return "\n\n".join(part for part in (code, lanes, render_text(report, shown_on)) if part)
 
 
 def cell_markdown(report: Report) -> str:
     """The same as Markdown; what the blocks printed stands above the table."""
-    code = code_text(report) if report.shows_code else ""
+    code = code_text(report.code, report.labels) if report.shows_code else ""
     lanes = lanes_text(report.lanes) if report.lanes is not None else ""
     return render_markdown(report, "\n\n".join(part for part in (code, lanes) if part))
 

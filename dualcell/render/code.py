@@ -10,9 +10,8 @@ from typing import Any
 from dualcell.render.html import TINTS, template
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import COLOURS
-from dualcell.render.words import columns_of, one_line
-from dualcell.report import Report
-from dualcell.sources import CodeLine, level
+from dualcell.render.words import LONGEST_SENTENCE, columns_of, one_line, shortened
+from dualcell.sources import Code, CodeLine, level
 
 _GAP = "   "  # between two columns of text
 _TAB = 4
@@ -34,31 +33,25 @@ class Drawn:
     pieces: tuple[tuple[str, str], ...] = ()
 
 
-def lanes(report: Report) -> tuple[str, str]:
-    """The source of the left and of the right block, each as HTML that keeps level with the other."""
-    left, right = _drawn(report)
-    return _html(left), _html(right)
-
-
-def code_html(report: Report) -> str:
+def code_html(code: Code | None, labels: Sequence[str]) -> str:
     """The whole cell as HTML, with the first divergent line in words; empty if its text is not known."""
-    code = report.code
     if code is None:
         return ""
-    above, below = (_html(_draw(lines, _width(report))) for lines in (code.above, code.below))
-    known: dict[str, Any] = {"lanes": lanes(report), "above": above, "below": below, "report": report}
+    lanes = [(shortened(label), _html(lines)) for label, lines in zip(labels, _drawn(code), strict=True)]
+    above, below = (_html(_draw(lines, _width(code))) for lines in (code.above, code.below))
+    known: dict[str, Any] = {"lanes": lanes, "above": above, "below": below, "first": code.first}
     return str(template("code.html.jinja").render(part="cell", **known)).strip()
 
 
-def code_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
+def code_text(code: Code | None, labels: Sequence[str], shown_on: Terminal = ANYWHERE) -> str:
     """The same as text: in two columns where the width allows it, else one block after the other."""
-    code = report.code
     if code is None:
         return ""
-    labels = [one_line(side.label) for side in report.sides]
-    sides = [[(_plain(one), _plain(one, shown_on.coloured)) for one in side] for side in _drawn(report)]
-    above, below = ([_plain(one) for one in _draw(lines, _width(report))] for lines in (code.above, code.below))
-    parts = ("\n".join(lines).strip("\n") for lines in (above, _arranged(labels, sides, shown_on), below, [code.first]))
+    sides = [[(_plain(one), _plain(one, shown_on.coloured)) for one in side] for side in _drawn(code)]
+    body = _arranged([shortened(one_line(label)) for label in labels], sides, shown_on)
+    above, below = ([_plain(one) for one in _draw(lines, _width(code))] for lines in (code.above, code.below))
+    first = shortened(one_line(code.first), LONGEST_SENTENCE)
+    parts = ("\n".join(lines).strip("\n") for lines in (above, body, below, [first]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -81,7 +74,9 @@ def _plain(drawn: Drawn, coloured: bool = False) -> str:
     if drawn.line is None:
         return ""
     start, end = (f"\x1b[{COLOURS['differs']}m", "\x1b[0m") if coloured and drawn.line.failed else ("", "")
-    verdict = f"  {start}<- {one_line(drawn.line.verdict)}{end}" if drawn.line.verdict else ""
+    verdict = (
+        f"  {start}<- {shortened(one_line(drawn.line.verdict), LONGEST_SENTENCE)}{end}" if drawn.line.verdict else ""
+    )
     return f"{drawn.gutter}{''.join(text for _, text in drawn.pieces)}{verdict}".rstrip()
 
 
@@ -95,11 +90,9 @@ def _html(lines: Sequence[Drawn]) -> str:
 # --- lines ---
 
 
-def _drawn(report: Report) -> tuple[list[Drawn], list[Drawn]]:
+def _drawn(code: Code) -> tuple[list[Drawn], list[Drawn]]:
     """Both blocks with the gaps that keep them level."""
-    code, width = report.code, _width(report)
-    assert code is not None  # noqa: S101 - the callers looked
-    rows = level(code)
+    rows, width = level(code), _width(code)
     sides: list[list[Drawn]] = []
     for index, lines in enumerate((code.left, code.right)):
         drawn = {one.line.number: one for one in _draw(lines, width) if one.line}
@@ -107,10 +100,8 @@ def _drawn(report: Report) -> tuple[list[Drawn], list[Drawn]]:
     return sides[0], sides[1]
 
 
-def _width(report: Report) -> int:
+def _width(code: Code) -> int:
     """Digits of the largest line number."""
-    code = report.code
-    assert code is not None  # noqa: S101 - the callers looked
     return len(str(max(line.number for line in (*code.left, *code.right, *code.below))))
 
 

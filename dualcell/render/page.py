@@ -16,7 +16,7 @@ def page_html(report: Report, *, large: bool = False) -> str:
         report: what is shown.
         large: as a slide.
     """
-    code = code_html(report)
+    code = code_html(report.code, report.labels)
     lanes = lanes_html(report.lanes, stacked=report.layout == "stacked") if report.lanes is not None else ""
     body = slide_html(report, code) + lanes if large else lanes + render_html(report)
     return str(template("page.html.jinja").render(report=report, code="" if large else code, body=body, large=large))

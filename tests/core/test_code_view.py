@@ -11,10 +11,10 @@ import pytest
 
 from dualcell import compare
 from dualcell.options import COMPARE_OPTIONS, OptionError
+from dualcell.render import code as drawing
 from dualcell.render.cell import cell_html, cell_text
-from dualcell.render.code import code_html, code_text
 from dualcell.render.page import page_html
-from dualcell.render.terminal import Terminal
+from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.words import columns_of
 from dualcell.report import Report
 from dualcell.sources import Code, CodeLine, Outcome, mark
@@ -45,6 +45,14 @@ def report(left: list[str] = LEFT, right: list[str] = RIGHT, **changes: Any) -> 
     outcomes = [Outcome(row.name, row.name, row.verdict, not row.passed, (row.name,), (row.name,)) for row in rows]
     code = mark(code, outcomes, ("keras", "torch"))
     return replace(found, **{"rows": rows, "sides": sides, "code": code, "shows_code": True, **changes})
+
+
+def code_html(report: Report) -> str:
+    return drawing.code_html(report.code, report.labels)
+
+
+def code_text(report: Report, shown_on: Terminal = ANYWHERE) -> str:
+    return drawing.code_text(report.code, report.labels, shown_on)
 
 
 class Reader(HTMLParser):

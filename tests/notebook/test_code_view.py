@@ -119,6 +119,16 @@ def test_a_capture_with_a_name_of_its_own_marks_what_it_reads(shell):
     assert len(re.findall(r"^ \d  w = np\.ones\(1\)  <- 3 rows: equal$", text, re.MULTILINE)) == 2
 
 
+def test_the_code_stands_above_the_lanes_while_the_cell_runs(shell):
+    block = "# --- numpy ---\nprint('begin')\ntime.sleep(0.7)\ny = np.ones(2)\n"
+    reply = shell.succeed(f"%%dual --code\nimport time\n{block}{block}")
+    first, last = (reply.live[at][1]["data"]["text/html"] for at in (0, -1))
+    for page in (first, last):
+        assert page.index('class="code"') < page.index('class="dualcell-lanes')
+    assert "&larr;" not in first
+    assert last.count("&larr; equal") == 2
+
+
 def test_two_comparisons_in_a_cell_have_their_own_lines(shell):
     cell = "%dual numpy --code\nnp.ones(1)\n%dual numpy\nnp.ones(1)\n%dual diff\nz = 3\n" + (
         "%dual numpy --code\nnp.ones(1)\n%dual numpy\nnp.zeros(1)"
