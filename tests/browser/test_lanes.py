@@ -1,0 +1,99 @@
+"""Two lanes in a real JupyterLab and a real Notebook 7, while their cell runs and after it."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from tests.browser import checks
+from tests.browser.jupyter import ADDRESSES, FrontEnd, server, write
+
+SETUP = "%load_ext dualcell\nimport numpy as np\nimport sys, time"
+CELL = """\
+%%dual y
+# --- numpy: left ---
+y = np.ones(3)
+for step in range(40):
+    print("\\rstep", step, end="", file=sys.stderr)
+    time.sleep(0.1)
+print("\\x1b[31mred\\x1b[0m \\x1b[32mgreen\\x1b[0m \\x1b[33myellow\\x1b[0m \\x1b[34mblue\\x1b[0m")
+# --- numpy: right ---
+y = np.ones(3)
+print("a wide line " * 40)
+for step in range(100):
+    print("line", step)
+    time.sleep(0.02)"""
+LANES, LANE = ".dualcell-lanes", ".dualcell-lane"
+
+
+@pytest.fixture(scope="module")
+def jupyter(playwright_library, tmp_path_factory):
+    """A server's address and its folder."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with server(folder) as address:
+        yield address, folder
+
+
+@pytest.fixture(scope="module", params=ADDRESSES)
+def running(request, jupyter, chromium):
+    """A notebook in which CELL has begun to run."""
+    address, folder = jupyter
+    name = f"{request.param}.ipynb"
+    write(folder / "files" / name, nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(CELL))
+    page = chromium.new_page(viewport={"width": 1280, "height": 1600})
+    opened = FrontEnd(page, address, request.param, name)
+    opened.wait_for_kernel()
+    opened.run(0)
+    opened.wait_until_run(0)
+    opened.run(1)
+    yield opened
+    page.close()
+
+
+def boxes(front):
+    """Where both lanes are."""
+    lanes = front.cell(1).locator(LANE)
+    assert lanes.count() == 2
+    return [lanes.nth(index).bounding_box() for index in (0, 1)]
+
+
+def test_lanes_are_side_by_side_while_the_cell_runs_and_become_the_result(running):
+    cell = running.cell(1)
+    cell.get_by_text("running").first.wait_for()
+    left, right = boxes(running)
+    assert left["x"] + left["width"] <= right["x"]
+    assert abs(left["width"] - right["width"]) < 3
+    assert cell.get_by_text("waiting").count() == 1
+    assert cell.locator("table").count() == 0
+    cell.get_by_text("step 1").first.wait_for()  # the bar goes on in its place
+    assert cell.locator(f"{LANE} pre").count() == 1
+    running.wait_until_run(1)
+    assert cell.locator(".jp-OutputArea-child").count() == 1
+    assert cell.locator(f"{LANE} pre").nth(0).inner_text().strip() == "step 39"
+    assert "line 99" in cell.locator(LANE).nth(1).inner_text()
+    assert cell.locator("table").count() >= 1
+    checks.assert_accessible(running.page, LANES)
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_lanes_are_legible(running, theme):
+    running.wait_until_run(1)
+    running.theme(theme)
+    checks.assert_legible(running.page, LANES)
+
+
+def test_wide_and_long_text_scrolls_in_its_lane(running):
+    running.wait_until_run(1)
+    text = running.cell(1).locator(LANE).nth(1).locator("pre")
+    assert text.evaluate("(one) => one.scrollWidth > one.clientWidth && one.scrollHeight > one.clientHeight")
+    assert running.cell(1).evaluate("(one) => one.scrollWidth <= one.clientWidth")
+
+
+def test_on_a_narrow_screen_lanes_stack(running):
+    running.wait_until_run(1)
+    running.page.set_viewport_size({"width": 420, "height": 1600})
+    try:
+        upper, lower = boxes(running)
+        assert upper["y"] + upper["height"] <= lower["y"]
+    finally:
+        running.page.set_viewport_size({"width": 1280, "height": 1600})
