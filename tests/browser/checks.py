@@ -53,11 +53,9 @@ def assert_accessible(place: Any, scope: str = RESULT) -> None:
 
 
 def rows(place: Any, scope: str = "table") -> list[list[str]]:
-    """The cells' texts of every row of every table within `scope`."""
-    return place.evaluate(
-        """(scope) => [...document.querySelectorAll(`${scope} tr`)].map(
-            (row) => [...row.cells].map((cell) => cell.textContent.replace(/\\s+/g, " ").trim()))""",
-        scope,
+    """The cells' texts of every row of every table within `scope`, also of those in shadow trees."""
+    return place.locator(f"{scope} tr").evaluate_all(
+        "(all) => all.map((row) => [...row.cells].map((cell) => cell.textContent.replace(/\\s+/g, ' ').trim()))"
     )
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 import nbformat
 
 from tests.browser.demo import jupyter_environment
+from tests.browser.processes import free_port, serving
 
 SECONDS = 120  # TensorFlow's import on a busy machine
 PATIENCE = 20  # for what a page draws
@@ -28,26 +25,17 @@ def server(folder: Path) -> Iterator[str]:
     """The address of a server whose files are in `folder`; both front ends are at it."""
     files = folder / "files"
     files.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = [
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--no-browser",
         "--allow-root", "--IdentityProvider.token=", f"--ServerApp.root_dir={files}",
     ]  # fmt: skip
     environment = jupyter_environment(folder)
     _configure(Path(environment["JUPYTER_CONFIG_DIR"]))
-    log = folder / "server.log"
-    with log.open("w", encoding="utf-8") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], stdout=said, stderr=said, env=environment
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/api", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    address = f"http://127.0.0.1:{port}"
+    with serving(command, f"{address}/api", log=folder / "server.log", environment=environment):
+        yield address
 
 
 def _configure(folder: Path) -> None:
@@ -62,17 +50,6 @@ def _configure(folder: Path) -> None:
     for name, settings in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(settings), encoding="utf-8")
-
-
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(SECONDS * 5):
-        assert process.poll() is None, f"Jupyter's server ended: {log.read_text(encoding='utf-8')[-2000:]}"
-        try:
-            with urllib.request.urlopen(address):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"Jupyter's server did not answer: {log.read_text(encoding='utf-8')[-2000:]}")
 
 
 def write(target: Path, *cells: nbformat.NotebookNode) -> None:
