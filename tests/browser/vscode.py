@@ -30,9 +30,7 @@ def workbench(folder: Path, log: Path) -> Iterator[str]:
         yield f"http://code.localhost:{port}/"
 
 
-def open_notebook(
-    page: Any, address: str, *, theme: str, shown: str, settings: Mapping[str, Any] | None = None
-) -> Any:
+def open_notebook(page: Any, address: str, *, theme: str, shown: str, settings: Mapping[str, Any] | None = None) -> Any:
     """Open demo.ipynb in a theme; the frame of its outputs, once a text is shown in it.
 
     The frame is transparent: the editor's colour, which is behind it, is painted into it for what looks at colours.
