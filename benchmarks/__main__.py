@@ -26,6 +26,7 @@ from benchmarks import (
     machine,
     many_small,
     noise,
+    pictures,
     weights,
 )
 from benchmarks.harness import FULL, QUICK, Scale, duration
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "weights": weights.run,
     "initializers": initializers.run,
     "conversion": conversion.run,
+    "pictures": pictures.run,
 }
 
 

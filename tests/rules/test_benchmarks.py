@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_benchmarks_run_in_small():
     pytest.importorskip("torch")
-    names = "speed", "kinds", "small", "cells", "initializers", "conversion"
+    names = "speed", "kinds", "small", "cells", "initializers", "conversion", "pictures"
     command = [sys.executable, "-m", "benchmarks", *names, "--quick", "--dry"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -36,6 +36,7 @@ def test_the_results_in_the_readme_come_from_a_full_run():
         "weights",
         "initializers",
         "conversion",
+        "pictures",
     )
     for name in names:
         section = text.partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
