@@ -221,6 +221,15 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(first, last + 1, -(-(last - first) // 5))]
 
 
+# what is left out of a map's colours, the part nearest to the page: of cells, which have a frame, and of small marks
+CELLS_FROM, MARKS_FROM = 0.12, 0.45
+
+
+def from_map(name: str, start: float) -> ListedColormap:
+    """The colours of a map from `start` on, 0 to 1."""
+    return ListedColormap(colormaps[name](np.linspace(start, 1, 256)))
+
+
 # --- |error| over axes ---
 
 
@@ -260,8 +269,8 @@ def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm) -> Any:
     shown = np.ma.masked_where(~np.isfinite(cells) | (cells == 0), cells)
     bottom, right = (count * width - 0.5 for count, width in zip(cells.shape, widths, strict=True))
     image = axes.imshow(
-        shown, norm=norm, cmap=colormaps[pen.theme.map], interpolation="nearest", aspect="auto", origin="upper",
-        extent=(-0.5, right, bottom, -0.5),
+        shown, norm=norm, cmap=from_map(pen.theme.map, CELLS_FROM), interpolation="nearest", aspect="auto",
+        origin="upper", extent=(-0.5, right, bottom, -0.5),
     )  # fmt: skip
     axes.set_xlim(-0.5, lengths[1] - 0.5)
     axes.set_ylim(lengths[0] - 0.5, -0.5)
@@ -335,7 +344,7 @@ def _hist(pen: Pen, data: Histogram) -> None:
             axes.bar([at], [count], gap * 0.7, color="none" if hatch else colour, edgecolor=colour, hatch=hatch)
             ticks[at] = name
     axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.set_xlim(low - 2 * gap, high + 2 * gap)
+    axes.set_xlim(low - gap * (1.6 if data.zeros else 0.6), high + gap * (1.6 if data.nonfinite else 0.6))
     pen.count_axis(axes, max(*data.counts, data.zeros, data.nonfinite, 1, 1))
     pen.grid(axes)
 
@@ -372,7 +381,7 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     axes.plot(ends, ends, color=pen.theme.ink, linewidth=0.8, linestyle=":", label="equal")
     marks = {"s": 9 if counts.size > FEW else 24, "marker": "s", "linewidths": 0, "zorder": 3}
     if counts.size and counts.max() > 1:
-        norm, colours = LogNorm(1, int(counts.max())), _visible(pen.theme.map)
+        norm, colours = LogNorm(1, int(counts.max())), from_map(pen.theme.map, MARKS_FROM)
         pen.scale(
             axes, axes.scatter(middles[columns], middles[rows], c=counts, cmap=colours, norm=norm, **marks), "elements"
         )
@@ -386,11 +395,6 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     axes.set_ylim(ends[0] - room, ends[1] + room)
     pen.grid(axes)
     pen.legend(axes)
-
-
-def _visible(name: str) -> ListedColormap:
-    """The colours of a map without the quarter that is nearest to the page."""
-    return ListedColormap(colormaps[name](np.linspace(0.25, 1, 128)))
 
 
 def _band(pen: Pen, axes: Any, data: PairCounts) -> None:

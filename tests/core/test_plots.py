@@ -286,6 +286,8 @@ def test_text_and_lines_stand_out_from_the_page(name):
     assert contrast(theme.ink, theme.page) >= 7
     for line in (theme.left, theme.right, theme.bad):
         assert contrast(line, theme.page) >= 4.5
+    marks = plots.from_map(theme.map, plots.MARKS_FROM)
+    assert min(contrast(marks(place), theme.page) for place in np.linspace(0, 1, 64)) >= 3
     largest = matplotlib.colormaps[theme.map](1.0)
     assert contrast(largest, theme.page) >= 7
     figure = row(*planted()).plot(*[kind for kind in KINDS if kind != "curves"], theme=name)
