@@ -22,7 +22,7 @@ y = np.ones(3)
 print("a wide line " * 40)
 for step in range(100):
     print("line", step)
-    time.sleep(0.02)"""
+    time.sleep(0.04)"""
 LANES, LANE = ".dualcell-lanes", ".dualcell-lane"
 
 
@@ -67,6 +67,11 @@ def test_lanes_are_side_by_side_while_the_cell_runs_and_become_the_result(runnin
     assert cell.locator("table").count() == 0
     cell.get_by_text("step 1").first.wait_for()  # the bar goes on in its place
     assert cell.locator(f"{LANE} pre").count() == 1
+    cell.get_by_text("line 45").first.wait_for()
+    lines = cell.locator(LANE).nth(1).locator("pre")
+    last, box = lines.bounding_box(), lines.locator("..").bounding_box()
+    assert abs(last["y"] + last["height"] - box["y"] - box["height"]) < 3  # its end is what is seen
+    assert last["height"] > box["height"] + 100
     running.wait_until_run(1)
     assert cell.locator(".jp-OutputArea-child").count() == 1
     assert cell.locator(f"{LANE} pre").nth(0).inner_text().strip() == "step 39"
@@ -84,7 +89,7 @@ def test_lanes_are_legible(running, theme):
 
 def test_wide_and_long_text_scrolls_in_its_lane(running):
     running.wait_until_run(1)
-    text = running.cell(1).locator(LANE).nth(1).locator("pre")
+    text = running.cell(1).locator(LANE).nth(1).locator("pre").locator("..")
     assert text.evaluate("(one) => one.scrollWidth > one.clientWidth && one.scrollHeight > one.clientHeight")
     assert running.cell(1).evaluate("(one) => one.scrollWidth <= one.clientWidth")
 
