@@ -15,11 +15,15 @@ import pytest
 
 from dualcell.cause import Finding
 from dualcell.noise import Noise, Referee
+from dualcell.render.cell import cell_html
+from dualcell.render.code import code_html, code_text
 from dualcell.render.html import render_html
 from dualcell.render.markdown import render_markdown
+from dualcell.render.page import page_html
 from dualcell.render.terminal import Terminal
 from dualcell.render.text import render_text
 from dualcell.report import Before, Report, Row, SideFacts
+from dualcell.sources import Code, CodeLine
 
 FOLDER = Path(__file__).parent / "golden"
 EVIL = "\"'><script>alert(1)</script>\u202egnp|`$x$`\nline"
@@ -66,6 +70,19 @@ REPORT = Report(
     (f"note {EVIL}",),
 )  # fmt: skip
 
+CODED = replace(
+    REPORT, shows_code=True,
+    code=Code(
+        (CodeLine(2, "# --- keras ---"), CodeLine(3, "def f(x):"), CodeLine(4, '    return x @ "é"  # same'),
+         CodeLine(5, "layer1 = f(x)", ("layer1",), "5 rows: equal, close"),
+         CodeLine(6, f"types = {EVIL.splitlines()[0]}", ("types",), "dtype", True)),
+        (CodeLine(7, "# --- torch ---"), CodeLine(8, "layer1 = net(x)", ("layer1",), "5 rows: equal, close"),
+         CodeLine(9, "types = 1.5", ("types",), "dtype", True)),
+        (CodeLine(1, "%%dual --code"),),
+        first=f"First divergence: line 6 (keras) and line 9 (torch {EVIL}) make 'types': dtype.",
+    ),
+)  # fmt: skip
+
 
 def without_style(html: str) -> str:
     return re.sub(r"<style>.*?</style>", "<style></style>", html, flags=re.DOTALL)
@@ -76,6 +93,10 @@ FORMS = {
     "narrow.txt": lambda: render_text(REPORT, Terminal(60, coloured=True)),
     "report.md": lambda: render_markdown(REPORT),
     "report.html": lambda: without_style(render_html(REPORT)),
+    "code.txt": lambda: code_text(CODED.code, CODED.labels),
+    "code.html": lambda: without_style(code_html(CODED.code, CODED.labels)),
+    "slide.html": lambda: without_style(cell_html(replace(CODED, large=True))),
+    "page.html": lambda: without_style(page_html(replace(CODED, rows=ROWS[4:6]))),
     "failing-first.html": lambda: without_style(render_html(replace(REPORT, sort="failing", rows=ROWS[:6]))),
 }
 
