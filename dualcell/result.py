@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from dualcell.errors import DualMismatch, OptionError, did_you_mean
 from dualcell.explanations import explain
 from dualcell.frameworks.registry import needed
 from dualcell.histogram import Histogram, error_histogram
+from dualcell.options import Options
 from dualcell.pictures.kinds import AUTO, KINDS, LAYERS, check_theme, read_kinds
 from dualcell.plain_pass import absolute_error
 from dualcell.render.cell import cell_html, cell_markdown, cell_text
@@ -271,16 +274,18 @@ class DualResult:
         path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
 
     def to_html(self, path: str | Path, *, large: bool = False) -> None:
-        """Write one page that needs nothing else: the code, what it printed, the table, the causes and the fixes.
+        """Write one page that needs nothing else: code, what it printed, table, causes, what to change, pictures.
 
-        It works offline, follows the reader's light or dark theme, and prints.
+        It works offline, follows the reader's light or dark theme, and prints. Rows that
+        failed have pictures where matplotlib is installed, unless `plot` had others drawn.
         `save("report.html")` writes the same.
 
         Args:
             path: the file to write, UTF-8.
             large: write a slide: large letters, a short table.
         """
-        Path(path).write_text(page_html(self.report, large=large), encoding="utf-8")
+        page = page_html(self.report if large else _illustrated(self), large=large)
+        Path(path).write_text(page, encoding="utf-8")
 
     def __repr__(self) -> str:
         """The table, as wide as the terminal it is printed on; whole and without escape codes anywhere else."""
@@ -308,9 +313,25 @@ class DualResult:
         return data, {"dualcell": render_json(self.report)}
 
 
+def _illustrated(result: DualResult) -> Report:
+    """The report with pictures of the rows that failed, if it has none and they can be drawn."""
+    report = result.report
+    failed = [row for row in result if not row.passed]
+    if not failed or report.pictures or any(row.pictures for row in report.rows) or not find_spec("matplotlib"):
+        return report
+    from dualcell.pictures.drawing import with_pictures
+
+    options = Options(plot=(AUTO,), reference=report.settings.get("reference", "left"))
+    rows, comparisons = zip(*((row.figures, row.comparison) for row in failed), strict=True)
+    drawn = with_pictures(replace(report, rows=rows), comparisons, options)
+    pictures = {row.name: row.pictures for row in drawn.rows}
+    rows = tuple(replace(row, pictures=pictures.get(row.name, ())) for row in report.rows)
+    return replace(report, rows=rows, notes=drawn.notes if any(pictures.values()) else report.notes)
+
+
 _WRITERS = {
     ".json": lambda result: json.dumps(render_json(result.report), indent=1, allow_nan=False) + "\n",
-    ".html": lambda result: page_html(result.report),
+    ".html": lambda result: page_html(_illustrated(result)),
     ".md": lambda result: cell_markdown(result.report) + "\n",
     ".txt": lambda result: cell_text(result.report) + "\n",
     ".csv": lambda result: result.frame.to_csv(),

@@ -246,6 +246,38 @@ def test_a_page_without_code_has_the_table(tmp_path):
     assert "<pre" not in page
 
 
+def test_a_page_has_pictures_of_what_failed(tmp_path):
+    left, right = {"y": np.zeros((2, 3)), "z": np.ones(4)}, {"y": np.eye(2, 3), "z": np.ones(4)}
+    result = compare(left, right)
+    result.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == 4  # heat map and histogram, in light and dark
+    assert page.count("<img") == 4
+    assert not any(row.pictures for row in result.report.rows)
+    compare(left, left).to_html(tmp_path / "page.html")
+    assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_page_has_the_pictures_that_were_asked_for_and_no_others(tmp_path):
+    compare(np.zeros(3), np.ones(3), plot="hist").to_html(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<img") == 2
+
+
+def test_a_page_without_matplotlib_has_no_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr("dualcell.result.find_spec", lambda name: None)
+    compare(np.zeros(3), np.ones(3)).to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<img" not in page
+    assert "note:" not in page
+
+
+def test_rows_that_have_no_picture_are_no_news_on_a_page(tmp_path):
+    compare({"y": 1.0}, {"z": 1.0}).to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "missing" in page
+    assert "note:" not in page
+
+
 def test_a_large_page_is_a_slide(tmp_path):
     compare(np.ones(2), np.zeros(2)).to_html(str(tmp_path / "page.html"), large=True)
     assert "font-size:24px" in (tmp_path / "page.html").read_text(encoding="utf-8")
