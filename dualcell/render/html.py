@@ -8,7 +8,7 @@ colour, so it follows the host's theme wherever that comes from.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -38,7 +38,7 @@ def render_html(report: Report) -> str:
     scale = scale_of(report.rows)
     more: dict[str, Any] = {
         "columns": [(column.heading, column.align) for column in columns],
-        "wide": f";min-width:min({_widest_name(report)}ch,25vw)",
+        "wide": room_for(row.name for row in report.rows),
         "said_of": lambda row: [column.said(row) for column in columns if column.said],
         "groups": _groups(report),
         "labels": [side.label for side in report.sides],
@@ -50,12 +50,12 @@ def render_html(report: Report) -> str:
     return str(template("table.html.jinja").render(report=report, **more)).strip()
 
 
-def _widest_name(report: Report) -> int:
-    """Room for the names in characters, the same in each group; the longest of them go on two lines."""
-    return min(max((len(row.name) for row in report.rows), default=0), _WIDEST_NAME)
+def room_for(names: Iterable[str]) -> str:
+    """What the heading of a column of names asks for, so that they are not broken: the same in each group of rows."""
+    return f";min-width:min({min(max(map(len, names), default=0), _WIDEST_NAME)}ch,25vw)"
 
 
-_WIDEST_NAME = 30
+_WIDEST_NAME = 30  # characters; longer names go on two lines
 
 
 def _groups(report: Report) -> tuple[Group, ...]:
@@ -158,7 +158,7 @@ def _environment() -> Any:
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
         "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"],
-        "tints": TINTS, "bar": bar, "facts": facts, "values": values_in_words,
+        "tints": TINTS, "bar": bar, "facts": facts, "room": room_for, "values": values_in_words,
     }  # fmt: skip
     environment.globals |= known
     return environment

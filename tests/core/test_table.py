@@ -13,7 +13,7 @@ import pytest
 
 import dualcell
 from dualcell.render.facts import facts
-from dualcell.render.html import render_html
+from dualcell.render.html import render_html, room_for
 from dualcell.render.scale import BARS, CLEAR, MARK, Scale, bar, scale_of
 from dualcell.report import Row, figure, values_in_words
 from tests.core.test_report import Reader
@@ -214,3 +214,15 @@ def test_a_hostile_name_cannot_leave_an_attribute():
     reader = Reader()
     reader.feed(html_of({evil: X}, {evil: X + 1}))
     assert "img" not in reader.tags
+
+
+# --- room ---
+
+
+def test_names_have_room_and_a_bar_only_where_there_is_a_scale():
+    assert room_for(["a", "layer.kernel"]) == ";min-width:min(12ch,25vw)"
+    assert room_for(["a" * 100]) == ";min-width:min(30ch,25vw)"
+    assert room_for([]) == ";min-width:min(0ch,25vw)"
+    assert '<th scope="col" style="text-align:left;min-width:min(5ch,25vw)">row</th>' in html_of(X, X)
+    assert 'class="bar"' not in html_of(X, X)
+    assert html_of(X, X + 1e-7).count('class="bar"') == 1
