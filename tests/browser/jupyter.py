@@ -70,6 +70,7 @@ class FrontEnd:
 
     def __init__(self, page: Any, address: str, name: str, file: str) -> None:
         self.page = page
+        self.name = name
         page.set_default_timeout(PATIENCE * 1000)
         page.goto(address + ADDRESSES[name].format(file))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()

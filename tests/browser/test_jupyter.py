@@ -12,7 +12,7 @@ from tests.browser import checks, hostile
 from tests.browser.demo import jupyter_environment
 from tests.browser.jupyter import ADDRESSES, FrontEnd, server, write
 
-SETUP = "%load_ext dualcell\nimport keras\nimport numpy as np\nimport torch"
+SETUP = "%load_ext dualcell\nimport keras\nimport numpy as np\nimport pathlib\nimport time\nimport torch"
 CELL = """\
 %%dual y "kernel = dense.kernel ~ linear.weight.T" --seed 0
 x = np.ones((2, 3), "float32")
@@ -24,6 +24,17 @@ linear = torch.nn.Linear(3, 1)
 linear.weight.data[:] = torch.as_tensor(dense.kernel.numpy().T)
 linear.bias.data[:] = 0
 y = linear(torch.as_tensor(x))"""
+SLOW = """\
+%%dual z
+# --- keras ---
+print("keras begins")
+z = keras.ops.ones((2,))
+print("keras ends")
+# --- torch ---
+print("torch begins")
+while not pathlib.Path(GO).exists(): time.sleep(0.1)
+z = torch.ones(2)
+print("torch ends")"""
 OUTPUT = ".jp-OutputArea-output:has(table)"  # a sanitizer may take a result's class
 THEMES = ("Light", "Dark")
 
@@ -46,7 +57,7 @@ def live(front, jupyter, chromium):
     """A notebook in which CELL was typed and run."""
     address, folder = jupyter
     name = f"{front}.ipynb"
-    write(folder / "files" / name, nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(""))
+    write(folder / "files" / name, *[nbformat.v4.new_code_cell(text) for text in (SETUP, "", "")])
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     opened = FrontEnd(page, address, front, name)
     page.errors = []  # those of the front end's own start are not ours
@@ -80,6 +91,27 @@ def test_a_row_unfolds_by_keyboard_and_says_the_cause(live):
     assert "evidence" in said.inner_text()
     live.page.keyboard.press("Space")
     said.wait_for(state="hidden")
+    assert live.page.errors == []
+
+
+def test_both_lanes_show_what_is_printed_while_the_cell_runs(live, jupyter):
+    go = jupyter[1] / "files" / f"go-{live.name}"  # until it is there, the second block waits
+    live.write(2, SLOW.replace("GO", repr(go.name)))
+    live.run(2)
+    shown = live.cell(2).locator(".jp-Cell-outputArea")  # the printed words stand in the source too
+    keras, torch = (shown.get_by_role("heading", name=side, exact=True) for side in ("keras", "torch"))
+    shown.get_by_text("torch begins").wait_for()
+    assert shown.get_by_text("keras ends").is_visible()
+    left, right = keras.bounding_box(), torch.bounding_box()
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] < right["x"]
+    go.touch()
+    live.wait_until_run(2)
+    told = shown.inner_text()
+    lines = ["keras begins", "keras ends", "torch begins", "torch ends"]
+    assert [line for line in lines if told.count(line) != 1] == []  # in place: nothing is lost, nothing stands twice
+    checks.assert_told(checks.rows(live.page, checks.RESULT), [{"name": "z", "verdict": "equal", "max_abs": 0}])
+    checks.assert_accessible(live.page, ".jp-OutputArea-output:has(h2, [role=heading])")
     assert live.page.errors == []
 
 
