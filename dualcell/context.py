@@ -18,7 +18,7 @@ from dualcell.result import DualResult
 from dualcell.session import Session
 
 _SIDES = ("left", "right")
-_ACCEPTED = tuple(name for name in OPTION_NAMES if name not in ("out", "layout"))  # a cell's alone
+_ACCEPTED = tuple(name for name in OPTION_NAMES if name not in ("out", "layout", "code"))  # a cell's alone
 
 
 class dual:  # noqa: N801 - used as a function

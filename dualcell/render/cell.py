@@ -11,6 +11,7 @@ from dualcell.render.lanes import lanes_html, lanes_text
 from dualcell.render.markdown import render_markdown
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
+from dualcell.render.words import columns_of, shortened
 from dualcell.report import Report
 from dualcell.sources import Code
 
@@ -60,7 +61,10 @@ def slide_html(report: Report, code: str = "") -> str:
     rows = sorted(report.rows, key=lambda row: row.passed)
     rest = Counter(row.verdict for row in rows[_ON_A_SLIDE:])
     more = ", ".join(f"{count} {verdict}" for verdict, count in rest.items())
-    known: dict[str, Any] = {"report": report, "code": code, "rows": rows[:_ON_A_SLIDE], "more": more}
+    rows = rows[:_ON_A_SLIDE]
+    widest = max((columns_of(shortened(row.name)) for row in rows), default=0)
+    known: dict[str, Any] = {"wide": f";min-width:min({widest}ch,30vw)", "rows": rows, "more": more}
+    known |= {"report": report, "code": code}
     return str(template("slide.html.jinja").render(**known)).strip()
 
 

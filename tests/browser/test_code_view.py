@@ -99,6 +99,15 @@ def test_a_slide_is_readable_from_the_back_row(open_page, host):
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_a_name_on_a_slide_stays_in_one_piece(open_page):
+    page = open_page(width=1280, height=720)
+    rows = tuple(replace(row, name=f"encoder.{row.name}", cause="a long sentence " * 9) for row in lesson().rows)
+    page.set_content(plain(cell_html(lesson(rows=rows, large=True)), "light"))
+    lines = """() => { const range = document.createRange();
+        range.selectNodeContents(document.querySelector("tbody th")); return range.getClientRects().length; }"""
+    assert page.evaluate(lines) == 1
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("large", [False, True])
 def test_the_page_follows_the_readers_theme_and_asks_for_nothing(open_page, tmp_path, theme, large):

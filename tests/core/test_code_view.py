@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualcell import compare
+from dualcell import compare, dual
 from dualcell.options import COMPARE_OPTIONS, OptionError
 from dualcell.render import code as drawing
 from dualcell.render.cell import cell_html, cell_text
@@ -281,6 +281,19 @@ def test_rows_that_have_no_picture_are_no_news_on_a_page(tmp_path):
 def test_a_large_page_is_a_slide(tmp_path):
     compare(np.ones(2), np.zeros(2)).to_html(str(tmp_path / "page.html"), large=True)
     assert "font-size:24px" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_context_manager_has_no_code_to_show_but_slides():
+    with pytest.raises(OptionError, match="Unknown option 'code'"):
+        dual("numpy", "numpy", code=True)
+    with dual("numpy: old", "numpy: new", large=True) as pair:
+        with pair.left:
+            y = np.ones(2)
+        with pair.right:
+            y = np.ones(2)
+    assert y.all()
+    assert pair.result.report.code is None
+    assert "font-size:24px" in pair.result.bundle()[0]["text/html"]
 
 
 @pytest.mark.parametrize("option", ["code", "large"])
