@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import threading
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from dualcell import compare
 from dualcell.bundles import shown, stays_in_place
 from dualcell.lanes import Lane, Progress, Shown
 from dualcell.recording import Recording
 from dualcell.render.ansi import ansi_html, plain
 from dualcell.render.lanes import lanes_html, lanes_text, progress_html, progress_text
+from dualcell.render.page import page_html
 
 PLAIN = {"text/plain": "words"}
 
@@ -189,6 +192,20 @@ def test_lanes_as_text_and_html():
     assert " id=" not in page
     assert "var(" not in page
     assert "dualcell-stacked" in lanes_html((left, right), stacked=True).split("</style>")[0].split("<style>")[0]
+
+
+def test_lanes_stand_above_the_table_and_in_the_page_and_are_no_data():
+    result = compare([1.0], [1.0])
+    lanes = Lane("left", (Shown("stdout", "printed"),)), Lane("right")
+    result.report = replace(result.report, lanes=lanes, layout="stacked")
+    data, metadata = result.bundle()
+    for page in (data["text/html"], data["text/markdown"], data["text/plain"], page_html(result.report)):
+        assert page.count("printed") == 1
+        assert page.index("printed") < page.rindex("float64")
+    assert "printed" in page_html(result.report, large=True)
+    assert "dualcell-stacked" in data["text/html"].partition("<style>")[0]
+    assert not {"lanes", "layout"} & set(metadata["dualcell"])
+    assert "printed" not in repr(result)
 
 
 def test_progress_says_what_is_there_and_what_is_done():
