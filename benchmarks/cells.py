@@ -53,7 +53,7 @@ def run(scale: Scale) -> Table:
         rows = [
             _more(kernel, "that print nothing", SILENT, rounds),
             _more(kernel, "that print", PRINTS, rounds),
-            _more(kernel, "that last 0.4 s each and print, live", LASTS, max(2, rounds // 5)),
+            _more(kernel, "that last 0.4 s each and print, live", LASTS, max(2, rounds // 2)),
             no_target("... the first cell of a kernel", first * 1e3, " ms"),
             _printing(kernel, scale),
         ]

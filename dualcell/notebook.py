@@ -73,9 +73,8 @@ class _Cell:
             lanes = self.live.lanes(result.report, self.stopped)
             result.report = replace(result.report, lanes=lanes, layout=self.layout)
 
-    @property
-    def has_output(self) -> bool:
-        """Whether there is a live output, which the result shall be put into; it comes and goes no more."""
+    def settle(self) -> bool:
+        """Draw no more live views; whether there is an output of theirs, for the result to take the place of."""
         if self.live is None:
             return False
         self.live.stop()
@@ -84,7 +83,7 @@ class _Cell:
     def draw(self) -> None:
         """Show the result now."""
         result = self.turns.first.result
-        if self.live is not None and (self.has_output or result.report.lanes is not None):
+        if self.live is not None and (self.settle() or result.report.lanes is not None):
             self.live.end(result.bundle())
         else:
             display(result)
@@ -92,7 +91,7 @@ class _Cell:
     def draw_lanes(self) -> None:
         """Show what the lanes hold, and no result."""
         report = self.turns.first.result.report
-        if self.live is not None and (self.has_output or report.lanes is not None):
+        if self.live is not None and (self.settle() or report.lanes is not None):
             lanes = report.lanes or self.live.lanes(report, self.stopped)
             self.live.end(last_view(lanes, self.layout == "stacked"))
 
@@ -220,7 +219,7 @@ def finish(shown: str) -> DualResult | None:
         return None if shown == "silent" else result
     if shown == "display" or (shown == "always" and quiet):
         cell.draw()
-    elif cell.has_output or result.report.lanes is not None:  # which is lost if the value is never shown
+    elif cell.settle() or result.report.lanes is not None:  # which is lost if the value is never shown
         cell.draw()
         count = shell.execution_count
         result.drawn(lambda: shell.execution_count == count)
