@@ -40,7 +40,30 @@ def test_every_result_is_legible_and_accessible(workbench, open_page, demo, last
     checks.assert_told(checks.rows(frame, checks.RESULT), demo.facts)
 
 
-# Restricted Mode itself cannot be shown here: the web workbench trusts every folder it is served
+@pytest.fixture(scope="module")
+def restricted(playwright_library, demo, tmp_path_factory):
+    """The address of a workbench that does not trust the demo's folder."""
+    folder = tmp_path_factory.mktemp("restricted")
+    (folder / "files").mkdir()
+    shutil.copy(demo.path, folder / "files" / "demo.ipynb")
+    with vscode.workbench(folder / "files", folder / "server.log", restricted=True) as address:
+        yield address
+
+
+def test_restricted_mode_shows_nothing_of_html_and_tables_as_markdown(restricted, open_page, demo):
+    """The setting is the user's own, and holds in Restricted Mode too."""
+    page = open_page(height=8000)
+    markdown_first = {"notebook.displayOrder": ["text/markdown"]}
+    shown = demo.results[-1][1]["summary"]
+    frame = vscode.open_notebook(page, restricted, theme="light", shown=shown, settings=markdown_first)
+    page.get_by_text("Restricted Mode").first.wait_for()
+    checks.assert_told(checks.rows(frame, ".output"), demo.facts)
+    page = open_page(height=8000)
+    frame = vscode.open_notebook(page, restricted, theme="light", shown="EagerTensor Tensor")
+    page.get_by_text("Restricted Mode").first.wait_for()
+    assert frame.locator("table").count() == 0
+
+
 def test_markdown_shows_where_settings_prefer_it(workbench, open_page, demo):
     page = open_page(height=8000)
     markdown_first = {"notebook.displayOrder": ["text/markdown"]}

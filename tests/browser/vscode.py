@@ -22,10 +22,16 @@ THEMES = {
 
 
 @contextmanager
-def workbench(folder: Path, log: Path) -> Iterator[str]:
-    """The address of a workbench with `folder` open in it."""
+def workbench(folder: Path, log: Path, *, restricted: bool = False) -> Iterator[str]:
+    """The address of a workbench with `folder` open in it, in Restricted Mode or trusted."""
     port = free_port()
-    command = [*tools.node(), str(tools.HERE / "workbench.js"), str(folder), str(port)]
+    command = [
+        *tools.node(),
+        str(tools.HERE / "workbench.js"),
+        str(folder),
+        str(port),
+        "restricted" if restricted else "trusted",
+    ]
     with serving(command, f"http://127.0.0.1:{port}/", log=log):
         yield f"http://code.localhost:{port}/"
 
