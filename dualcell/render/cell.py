@@ -47,8 +47,11 @@ def cell_text(report: Report, shown_on: Terminal = ANYWHERE, *, with_lanes: bool
 def cell_markdown(report: Report) -> str:
     """The same as Markdown; what the blocks printed stands above the table."""
     code = code_text(report.code, report.labels) if report.shows_code else ""
-    lanes = lanes_text(report.lanes) if report.lanes is not None else ""
+    lanes = lanes_text(report.lanes, most=_MOST_IN_MARKDOWN) if report.lanes is not None else ""
     return render_markdown(report, "\n\n".join(part for part in (code, lanes) if part))
+
+
+_MOST_IN_MARKDOWN = 20_000  # characters of a lane; the HTML and the text beside it have all
 
 
 def slide_html(report: Report, code: str = "") -> str:

@@ -24,9 +24,14 @@ def lanes_html(lanes: Iterable[Lane], *, stacked: bool = False) -> str:
     return _drawn(lanes, stacked=stacked)
 
 
-def lanes_text(lanes: Iterable[Lane]) -> str:
-    """Lanes one after another, each under its label."""
-    return "\n\n".join(_lane_text(lane) for lane in lanes)
+def lanes_text(lanes: Iterable[Lane], *, most: int | None = None) -> str:
+    """Lanes one after another, each under its label.
+
+    Args:
+        lanes: what is shown.
+        most: of longer lanes the last characters, where the whole is at hand in another form.
+    """
+    return "\n\n".join(_lane_text(lane, most) for lane in lanes)
 
 
 def progress_html(progress: Progress, *, stacked: bool = False) -> str:
@@ -79,10 +84,12 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _lane_text(lane: Lane) -> str:
+def _lane_text(lane: Lane, most: int | None) -> str:
     facts = _facts(lane)
-    parts = [_text_of(one) for one in lane.shown]
-    return "\n".join([f"--- {one_line(lane.label)}{f' ({facts})' if facts else ''} ---", *parts])
+    said = "\n".join(_text_of(one) for one in lane.shown)
+    if most is not None and len(said) > most:
+        said = f"... (the last {most:,} of {len(said):,} characters)\n{said[-most:]}"
+    return "\n".join([f"--- {one_line(lane.label)}{f' ({facts})' if facts else ''} ---", *([said] if said else [])])
 
 
 def _text_of(one: Shown) -> str:

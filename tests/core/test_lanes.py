@@ -208,6 +208,16 @@ def test_lanes_stand_above_the_table_and_in_the_page_and_are_no_data():
     assert "printed" not in repr(result)
 
 
+def test_markdown_has_the_end_of_long_lanes():
+    result = compare([1.0], [1.0])
+    lanes = Lane("left", (Shown("stdout", "begin" + "x" * 30_000 + "end"),)), Lane("right")
+    result.report = replace(result.report, lanes=lanes)
+    data, _ = result.bundle()
+    assert ["begin" in data[kind] for kind in ("text/html", "text/plain", "text/markdown")] == [True, True, False]
+    assert "... (the last 20,000 of 30,008 characters)" in data["text/markdown"]
+    assert "xend" in data["text/markdown"]
+
+
 def test_progress_says_what_is_there_and_what_is_done():
     lanes = Lane("keras", seconds=2.0, state="running"), Lane("torch", state="waiting")
     text = progress_text(Progress(lanes, ("y", "loss"), "comparing"))
