@@ -28,7 +28,7 @@ def test_a_cell_shows_its_pictures_in_its_table(drawing_shell):
     if drawing_shell is None:
         return
     reply = drawing_shell.succeed(CELL)
-    assert outputs(reply) == [{"text/html", "text/plain"}]
+    assert outputs(reply) == [{"text/html", "text/markdown", "text/plain"}]
     assert "y: |error| over axes 0 and 1: largest error 1 at index 0 of axis 0" in reply.shown[-1]
     assert reply.messages[-1][1]["data"]["text/html"].count("data:image/png") == 2
 
