@@ -5,7 +5,7 @@ PIP_FLAGS := --quiet --no-input --disable-pip-version-check
 PYTEST_FLAGS := $(if $(CI),-p tests.no_skips)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv colab-venv browser demo test bench docs lint format clean
+.PHONY: help venv colab-venv browser demo test bench docs screenshots lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ bench: venv  ## measure speed and memory, write the figures into benchmarks/READ
 
 docs: venv  ## write docs/causes.md from the catalogue in the code
 	@.venv/bin/python -m dualcell explain --page > docs/causes.md
+
+screenshots: browser  ## take the README's pictures in real front ends; look at each before committing it
+	@.venv/bin/python -m tests.browser.screenshots docs
 
 lint: venv  ## check style, format and types
 	@.venv/bin/python -m ruff check
