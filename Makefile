@@ -50,7 +50,7 @@ bench: venv  ## measure speed and memory, write the figures into benchmarks/READ
 docs: venv  ## write docs/causes.md from the catalogue in the code
 	@.venv/bin/python -m dualcell explain --page > docs/causes.md
 
-screenshots: browser  ## take the README's pictures in real front ends; look at each before committing it
+screenshots: browser  ## take pictures of JupyterLab and VS Code into docs; look at each before committing it
 	@.venv/bin/python -m tests.browser.screenshots docs
 
 lint: venv  ## check style, format and types

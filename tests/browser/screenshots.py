@@ -1,4 +1,4 @@
-"""Take the README's pictures into a folder: `make screenshots`. Look at each before it is committed."""
+"""Take pictures of the real front ends for the README: `make screenshots`. Look at each before it is committed."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def take_in_lab(opened: Any, folder: Path, target: Path) -> None:
         lab.run(2)
         lab.cell(0).locator(".jp-InputPrompt").click()  # no frame around what is shown
         lab.cell(2).locator(".jp-Cell-outputArea").get_by_text("epoch 3: loss").wait_for()
-        picture(page, lab.cell(2), target / "lanes.png")
+        picture(page, lab.cell(2), target / "jupyterlab-lanes.png")
         lab.wait_until_run(2)
-        for theme, name in (("Light", "screenshot.png"), ("Dark", "dark.png")):
+        for theme, name in (("Light", "jupyterlab-light.png"), ("Dark", "jupyterlab-dark.png")):
             lab.theme(theme)
             picture(page, lab.cell(1), target / name)
         page.set_viewport_size({"width": 460, "height": 2000})
         lab.theme("Light")
-        picture(page, lab.cell(1).locator(checks.RESULT).first, target / "narrow.png")
+        picture(page, lab.cell(1).locator(checks.RESULT).first, target / "jupyterlab-narrow.png")
 
 
 def take_in_vscode(opened: Any, folder: Path, target: Path) -> None:
@@ -107,7 +107,7 @@ def take_in_vscode(opened: Any, folder: Path, target: Path) -> None:
         vscode.open_notebook(page, address, theme="dark", shown="2 of 2 rows failed")
         page.keyboard.press("Control+b")
         page.wait_for_timeout(3 * SECONDS)
-        page.screenshot(path=target / "vscode.png", scale="css")
+        page.screenshot(path=target / "vscode-dark.png", scale="css")
 
 
 def picture(page: Any, place: Any, path: Path) -> None:
