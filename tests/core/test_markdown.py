@@ -6,10 +6,12 @@ import re
 from dataclasses import replace
 from html import unescape
 
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 import dualcell
@@ -114,3 +116,23 @@ def test_a_result_can_be_saved_as_markdown(tmp_path):
     result = dualcell.compare(X, X * 2)
     result.save(tmp_path / "report.md")
     assert (tmp_path / "report.md").read_text(encoding="utf-8") == render_markdown(result.report) + "\n"
+
+
+def exported(exporter):
+    data, metadata = dualcell.compare(X, X * 2).bundle()
+    output = nbformat.v4.new_output("display_data", data=dict(data), metadata=dict(metadata))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", outputs=[output])])
+    return exporter().from_notebook_node(notebook)[0]
+
+
+def test_nbconvert_prefers_html_where_it_can_show_it():
+    html = exported(HTMLExporter)
+    assert html.count('class="dualcell-v1"') == 1
+    assert "| row | verdict |" not in html
+    assert 'class="dualcell-v1"' in exported(MarkdownExporter)
+
+
+def test_nbconvert_takes_the_markdown_for_latex():
+    choose = LatexExporter().default_config.NbConvertBase.display_data_priority
+    given = dualcell.compare(X, X * 2).bundle()[0]
+    assert next(kind for kind in choose if kind in given) == "text/markdown"
