@@ -112,6 +112,17 @@ def test_a_stopped_block_shows_its_code_too(shell):
     assert re.search(r"  6  1 / 0$", reply.shown[0], re.MULTILINE)
 
 
+def test_a_result_of_what_could_not_be_compared_has_its_code(shell):
+    shell.succeed("import dualcell\ndeep = [np.ones(1)]\nfor _ in range(200): deep = [deep]")
+    shell.run("%%dual y\n# --- numpy ---\ny = np.ones(1)\n# --- numpy ---\ny = deep\n1 / 0")
+    assert "could not be compared" in shell.value("dualcell.last_result().report.notes[0]")
+    assert [text for _, text, _ in code_of(shell, "dualcell.last_result()")[2]] == [
+        "# --- numpy ---",
+        "y = deep",
+        "1 / 0",
+    ]
+
+
 def test_a_capture_with_a_name_of_its_own_marks_what_it_reads(shell):
     blocks = "".join(f"# --- numpy ---\nh = {{'y': {n}.0 + np.zeros(1)}}\nw = np.ones(1)\n" for n in (1, 2))
     text = shell.succeed(f'%%dual h "h.z = w" "pair = [w, w]" --code\n{blocks}').shown[-1]
