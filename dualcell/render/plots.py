@@ -27,7 +27,7 @@ from dualcell.pictures.layers import LayerErrors
 from dualcell.pictures.panels import Panel
 from dualcell.pictures.picture import Picture
 from dualcell.pictures.values import PairCounts, ValueCounts
-from dualcell.render.text import one_line
+from dualcell.render.words import one_line, shortened
 
 WIDTH, HEIGHT = 4.4, 3.3  # inches of a panel
 DPI = 100  # dots an inch; as many CSS pixels
@@ -148,10 +148,8 @@ _PLAIN: Any = {"Software": None}  # the same picture gives the same bytes
 
 
 def short(name: str, most: int = LONGEST) -> str:
-    """A name on one line, cut in the middle if it is long."""
-    text = one_line(name)
-    half = most // 2 - 1
-    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+    """A name on one line, its middle left out if it is long."""
+    return shortened(one_line(name), most)
 
 
 class Pen:
