@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split
+from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
 
 _ONE_AFTER_THE_OTHER = {"RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "TimeDistributed"}
 
@@ -165,7 +165,8 @@ class _Walker:
         if stages is not None:
             name = type(layer).__name__
             given = () if stages else _given(node)
-            step = Step(name, tuple(values), self.number(), stages, shapes, detail=detail_of(name, given), source=layer)
+            detail, window = detail_of(name, given), window_of(getattr(layer, "pool_size", None))
+            step = Step(name, tuple(values), self.number(), stages, shapes, detail=detail, source=layer, window=window)
             return self.add(step)
         inner = layer if _graph(layer) is not None else getattr(layer, "layer", None)
         graph = _graph(inner) if inner is not None else None

@@ -11,7 +11,7 @@ import torch.fx
 
 from dualcell.frameworks.torch_transformers import PLAIN
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split
+from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
 
 _SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
 
@@ -54,7 +54,11 @@ class _Tracer(torch.fx.Tracer):
 
     def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
         plain = PLAIN.get(type(m).forward)
-        return super().call_module(m, forward, args, kwargs) if plain is None else plain(m, *args, **kwargs)
+        if plain is not None:
+            return plain(m, *args, **kwargs)
+        if all(m is not each for each in self.root.modules()):  # made in `forward`, as in nn.ReLU()(x)
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
 
 
 class _StandIn(torch.fx.Proxy):
@@ -134,7 +138,8 @@ def _steps(
             held = stages.get(id(module), ())
             if not held and any(True for _ in module.parameters()):
                 return None  # torch's own containers of layers, that fx does not go into
-            steps.append(Step(type(module).__name__, inputs, numbers[node], held))
+            window = window_of(getattr(module, "kernel_size", None)) if "Pool" in type(module).__name__ else ""
+            steps.append(Step(type(module).__name__, inputs, numbers[node], held, window=window))
         elif node.op == "get_attr":
             index = arrays.get(names.get(id(_attribute(model, node.target)), ""))
             steps.append(Step("get_attr", inputs, numbers[node], () if index is None else ((index,),)))
@@ -150,7 +155,12 @@ def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
     detail = detail_of(name, node.args)
     if name == "getitem" and isinstance(node.args[1], int) and is_split(_name(node.args[0])):
         detail = f"part {node.args[1]}"
-    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail)
+    window = window_of(_argument(node, 1, "kernel_size")) if "pool" in name and "adaptive" not in name else ""
+    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail, window=window)
+
+
+def _argument(node: Any, place: int, name: str) -> Any:
+    return node.args[place] if len(node.args) > place else node.kwargs.get(name)
 
 
 def _name(node: Any) -> str:

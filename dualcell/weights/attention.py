@@ -76,10 +76,11 @@ def _flow(flow: Flow, places: list[tuple[tuple[int, ...], ...]]) -> Flow:
     turned = frozenset(new for old in flow.turned for new in places[old][0])
     uses = tuple(flow.uses[old] for old, stages in enumerate(places) for stage in stages for _ in stage)
 
+    def after(layers: frozenset[int]) -> frozenset[int]:
+        return frozenset(new for old in layers for new in (places[old][-1] if old >= 0 else (old,)))
+
     def moved(join: Join) -> Join:
-        return tuple(
-            frozenset(new for old in part for new in (places[old][-1] if old >= 0 else (old,))) for part in join
-        )
+        return tuple(part.renamed(after) for part in join)
 
     joins = tuple(moved(flow.joins[old]) for old, stages in enumerate(places) for stage in stages for _ in stage)
     return Flow(tuple(before), order, turned, uses, joins, flow.inputs)

@@ -125,13 +125,13 @@ def check_complete(guide: Guide, *, partial: bool) -> None:
         PlanError: there is not, or it is and `partial` does not allow that.
     """
     left = (*guide.source.left, *guide.target.left)
-    lacking = [*(f"{one.name}: {one.reason}" for one in guide.draft.problems), *guide.draft.hints]
+    lacking = [f"{one.name}: {one.reason}" for one in guide.draft.problems]
     if left:
         lacking.append(f"{listed(left)} {'has' if len(left) == 1 else 'have'} no partner")
     if lacking and not partial:
         raise guide.refuse(
-            f"is not complete: {'; '.join(lacking)}. Pair them with overrides when it is made, or convert the rest: "
-            f"partial=True, --partial"
+            f"is not complete: {'; '.join((*lacking, *guide.draft.hints))}. Pair them with overrides when it is made, "
+            f"or convert the rest: partial=True, --partial"
         )
     if not guide.draft.rows:
         raise guide.refuse("has no row, so there is nothing to convert")

@@ -6,7 +6,7 @@ told by its move, so a copy from any side to any other is one move there and one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -125,7 +125,29 @@ class Layer:
 _CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 
 
-Join = tuple[frozenset[int], ...]
+ORIGIN = "from"  # of the inputs that a part stems from
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a concatenated input; layers by index, inputs of the model as -1, -2, ...
+
+    Attributes:
+        makers: the layers that made it.
+        done: what was done since, each with the makers of the value it was done to; and the inputs it stems from.
+        value: the number of the step that gave it.
+    """
+
+    makers: frozenset[int] = frozenset()
+    done: frozenset[tuple[str, frozenset[int]]] = frozenset()
+    value: int = -1
+
+    def renamed(self, renamed: Callable[[frozenset[int]], frozenset[int]]) -> Part:
+        """The part, with other numbers for its layers."""
+        return Part(renamed(self.makers), frozenset((word, renamed(makers)) for word, makers in self.done), self.value)
+
+
+Join = tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -138,8 +160,7 @@ class Flow:
         turned: layers that a transposition of axes leads to.
         uses: for each layer, what is done with its result before the next layer (`silu`, `mul`), and what was done
             to its input since the last one (`maxpool before`).
-        joins: for each layer, the layers that made each part of a concatenated input, part by part; else empty.
-            Inputs of the model are -1, -2, ... there.
+        joins: for each layer, the parts of a concatenated input in their order; else empty.
         inputs: names of the inputs that are used, in their order.
     """
 
@@ -157,16 +178,17 @@ class Flow:
         def known(layers: Iterable[int]) -> Iterator[int]:
             return (new[index] for index in layers if index in new)
 
-        joins = (self.joins[index] for index in indices)
+        def inside(join: Join) -> Join:
+            if not all(part.makers <= new.keys() for part in join):
+                return ()
+            return tuple(part.renamed(lambda makers: frozenset(known(makers))) for part in join)
+
         return Flow(
             tuple(tuple(known(self.before[index])) for index in indices),
             tuple(known(self.order)),
             frozenset(known(self.turned)),
             tuple(self.uses[index] for index in indices),
-            tuple(
-                tuple(frozenset(known(part)) for part in join) if all(part <= new.keys() for part in join) else ()
-                for join in joins
-            ),
+            tuple(inside(self.joins[index]) for index in indices),
         )
 
 

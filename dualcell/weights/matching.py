@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
-from dualcell.weights.inventory import Flow, Inventory, Join, Layer
+from dualcell.weights.inventory import ORIGIN, Flow, Inventory, Join, Layer, Part
+from dualcell.weights.joins import are_untold, crossed_words, places_of_one_maker, telling, without_inputs
 from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
 from dualcell.weights.refinement import Refinement
@@ -42,11 +43,13 @@ class Matching:
         matches: in the order of the target.
         source_left: layers no target layer takes.
         target_left: layers that get no weights.
+        notes: what could not be seen.
     """
 
     matches: tuple[Match, ...]
     source_left: tuple[Layer, ...]
     target_left: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()
 
 
 def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | None] | None = None) -> Matching:
@@ -80,11 +83,13 @@ class _Matcher:
         self.free = [list(range(len(side.layers))) for side in self.sides]
         self.signatures = [[layer.signature for layer in side.layers] for side in self.sides]
         self.counts = [Counter(signatures) for signatures in self.signatures]
+        self.notes: list[str] = []
 
     def matching(self) -> Matching:
         source, target = (side.layers for side in self.sides)
         matches = tuple(Match(source[self.found[i][0]], target[i], self.found[i][1]) for i in sorted(self.found))
-        return Matching(matches, *(tuple(self._layers(side)) for side in (0, 1)))
+        left = [tuple(self._layers(side)) for side in (0, 1)]
+        return Matching(matches, left[0], left[1], tuple(dict.fromkeys(self.notes)))
 
     def _layers(self, side: int, indices: Iterable[int] | None = None) -> list[Layer]:
         return [self.sides[side].layers[index] for index in (self.free[side] if indices is None else indices)]
@@ -241,34 +246,46 @@ class _Matcher:
         for target, (source, by) in self.found.items():
             left, right = flows[0].joins[source], flows[1].joins[target]
             if by == "override" or -1 not in partner:  # the user knows how inputs are handed over, or nobody does
-                left, right = _without_inputs(left), _without_inputs(right)
-            told = all(index in partner for part in left for index in part)
-            mapped = [frozenset(partner[index] for index in part) for part in left] if told else []
-            if mapped != [*right] and Counter(mapped) == Counter(right):
-                raise PlanError(self._crossed(source, target, left, right))
+                left, right = without_inputs(left), without_inputs(right)
+            if not all(part.makers <= partner.keys() for part in left):
+                continue
+            mapped = [part.renamed(lambda makers: _partners(makers, partner)) for part in left]
+            makers = [[part.makers for part in join] for join in (mapped, right)]
+            if makers[0] != makers[1]:
+                if Counter(makers[0]) == Counter(makers[1]):
+                    given = any(index < 0 for part in left for index in part.makers)
+                    raise PlanError(self._crossed(source, target, left, right, _INPUTS if given else _LAYERS))
+            elif by != "override":
+                self._no_crossed_parts(source, target, left, mapped, right)
+
+    def _no_crossed_parts(self, source: int, target: int, left: Join, mapped: Sequence[Part], right: Join) -> None:
+        """Parts of the same layers are told apart by what is done to them."""
+        for places in places_of_one_maker(right):
+            told = [{place: mapped[place] for place in places}, {place: right[place] for place in places}]
+            crossed = crossed_words(told[0], told[1])
+            if crossed == {ORIGIN}:
+                raise PlanError(self._crossed(source, target, left, right, _INPUTS))
+            if crossed:
+                raise PlanError(self._crossed(source, target, left, right, _PARTS))
+            if are_untold(told[0], told[1]):
+                self.notes.append(self._crossed(source, target, left, right, _UNTOLD))
 
     def _made(self, side: int, index: int) -> str:
         """What made a part of a concatenation: a layer, or an input of the model."""
         found = self.sides[side]
         return found.layers[index].path if index >= 0 or found.flow is None else found.flow.inputs[-1 - index]
 
-    def _crossed(self, source: int, target: int, left: Join, right: Join) -> str:
-        said = []
-        for side, join in enumerate((left, right)):
-            names = ["+".join(self._made(side, index) for index in sorted(part)) or "the input" for part in join]
-            said.append(f"[{', '.join(map(repr, names))}]")
-        one, other = self.sides[0].layers[source], self.sides[1].layers[target]
-        if any(index < 0 for part in left for index in part):
-            return (
-                f"{one.path!r} takes {said[0]} side by side, {other.path!r} takes {said[1]}, and the inputs are not in "
-                f"that order in both models. If they are handed over so that the features meet, say "
-                f"overrides={{{one.path!r}: {other.path!r}}}; if not, concatenate them in one order."
-            )
-        return (
-            f"{one.path!r} takes {said[0]} side by side, {other.path!r} takes {said[1]}: in another order, so weights "
-            f"would meet the features of others. Concatenate in one order in both models, or leave {one.path!r} out "
-            f"with overrides={{{one.path!r}: None}}."
-        )
+    def _crossed(self, source: int, target: int, left: Join, right: Join, sentence: str) -> str:
+        one, other = (self.sides[side].layers[index].path for side, index in enumerate((source, target)))
+        here, there = (f"[{', '.join(repr(self._said_of(side, *each)) for each in telling(join))}]"
+                       for side, join in enumerate((left, right)))  # fmt: skip
+        return f"{one!r} takes {here} side by side, {other!r} takes {there}{sentence.format(one=one, other=other)}"
+
+    def _said_of(self, side: int, part: Part, words: Sequence[str], origins: Sequence[int]) -> str:
+        """Who made a part, and what is done to it but not to the others of those makers."""
+        said = "+".join(self._made(side, index) for index in sorted(part.makers)) or "the input"
+        said += f" of {'+'.join(self._made(side, index) for index in origins)}" if origins else ""
+        return f"{said} {in_words(words)}" if words else said
 
     def by_signature(self) -> None:
         """Layers that have no second of their kind and shape on either side."""
@@ -318,8 +335,27 @@ def _input_pairs(source: Flow, target: Flow) -> dict[int, int]:
     return {-1 - place: -1 - place for place, _ in enumerate(left)} if len(left) == len(right) else {}
 
 
-def _without_inputs(join: Join) -> Join:
-    return tuple(frozenset(index for index in part if index >= 0) for part in join)
+_UNKNOWN = -(1 << 30)  # a layer without a partner
+_LAYERS = (
+    ": in another order, so weights would meet the features of others. Concatenate in one order in both models, or "
+    "leave {one!r} out with overrides={{{one!r}: None}}."
+)
+_PARTS = (
+    ": in another order, so weights would meet the features of others. Concatenate in one order in both models, or "
+    "say overrides={{{one!r}: {other!r}}} if these are the same features by other names."
+)
+_INPUTS = (
+    ", and the inputs are not in that order in both models. If they are handed over so that the features meet, say "
+    "overrides={{{one!r}: {other!r}}}; if not, concatenate them in one order."
+)
+_UNTOLD = (
+    ", and what is done to them does not tell whether that is one order; compare the outputs of both models after "
+    "apply()"
+)
+
+
+def _partners(layers: frozenset[int], partner: Mapping[int, int]) -> frozenset[int]:
+    return frozenset(partner.get(index, _UNKNOWN) for index in layers)
 
 
 def _are_named(couples: Sequence[Couple], named: Sequence[Couple] | None) -> bool:

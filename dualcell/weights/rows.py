@@ -107,7 +107,8 @@ def draft(matching: Matching) -> Draft:
         tuple(row for row in made if isinstance(row, Dropped)),
         tuple(row for row in made if isinstance(row, Problem)),
         (_left(matching.source_left, read), _left(matching.target_left, filled)),
-        tuple(dict.fromkeys(each.hint for each in (*matching.source_left, *matching.target_left) if each.hint)),
+        tuple(dict.fromkeys(each.hint for each in (*matching.source_left, *matching.target_left) if each.hint))
+        + matching.notes,
         len(matching.matches),
     )
 

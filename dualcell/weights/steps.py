@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualcell.weights.inventory import Flow, Join, Layer
+from dualcell.weights.inventory import ORIGIN, Flow, Join, Layer, Part
 
 Shape = tuple[int | None, ...]
 Stages = tuple[tuple[int, ...], ...]
@@ -26,6 +27,7 @@ class Step:
         detail: the part of its input that it takes, or the number it joins with it; may be empty.
         source: the framework's object.
         given: of an input of the model, its name; else empty.
+        window: the places that a pool takes together, as `3` or `3x2`; empty if it is none, or takes all.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Step:
     detail: str = ""
     source: Any = field(default=None, compare=False, repr=False)
     given: str = ""
+    window: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def detail_of(name: str, arguments: Sequence[Any]) -> str:
     Examples:
         >>> detail_of("getitem", [object(), (slice(None), slice(None, 4))]), detail_of("Multiply", [object(), 0.5])
         ('[:, :4]', '0.5')
+        >>> detail_of("cat", [object(), 1])
+        ''
         >>> detail_of("getitem", [object(), 0])  # one of several results, that only one framework hands out so
         ''
     """
@@ -69,10 +74,22 @@ def detail_of(name: str, arguments: Sequence[Any]) -> str:
     if plain == "getitem" and len(arguments) > 1:
         index = arguments[1] if isinstance(arguments[1], tuple) else (arguments[1],)
         return _slices(index) if any(isinstance(each, slice) and each != slice(None) for each in index) else ""
-    if plain in _MERGES:
+    if _MERGES.get(plain, "cat") != "cat":  # whose number is its axis
         neutral = _NEUTRAL.get(_MERGES[plain])  # `sum(...)` starts with 0
         return " ".join(repr(float(x)) for x in arguments if isinstance(x, (int, float)) and x != neutral)
     return ""
+
+
+def window_of(sizes: Any) -> str:
+    """The size of a pool's window in words, one number for all axes where they agree; empty for no size.
+
+    Examples:
+        >>> window_of((3, 3)), window_of([3, 2]), window_of(2), window_of(None)
+        ('3', '3x2', '2', '')
+    """
+    listed = [*sizes] if isinstance(sizes, (tuple, list)) else [sizes]
+    known = all(isinstance(size, int) for size in listed)
+    return "x".join(map(str, listed if len({*listed}) > 1 else listed[:1])) if known else ""
 
 
 def is_split(name: str) -> bool:
@@ -198,28 +215,88 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
     """For each layer that takes a concatenation, who made its parts, in their order; of a shared one, at first.
 
     A chain of concatenations is one, and what keeps values apart (an activation, a pool) keeps parts apart.
+    What is done to a part stays with it; what is done to all of them tells none apart.
     """
     joins: list[Join] = [()] * len(layers)
-    parts: dict[int, Join] = {value: (frozenset([number]),) for value, number in given.items()}
+    parts: dict[int, Join] = {}
+    for value, number in given.items():
+        makers = frozenset([number])
+        parts[value] = (Part(makers, frozenset({(ORIGIN, makers)}), value),)
     called: set[int] = set()
     for step in trace.steps:
         if step.given:
             continue
-        arriving = [parts.get(value, (frozenset(),)) for value in step.inputs]
+        arriving = [parts.get(value, (Part(value=value),)) for value in step.inputs]
         real = [index for stage in step.stages for index in stage if layers[index].kind != "weight"]
         for index in real:
             if index not in called and arriving and len(arriving[0]) > 1:
                 joins[index] = arriving[0]
             called.add(index)
         if real:
-            parts[step.output] = (frozenset(step.stages[-1]),)
+            stems = frozenset(pair for part in _all(arriving) for pair in part.done if pair[0] == ORIGIN)
+            parts[step.output] = (_after(step, Part(frozenset(step.stages[-1]), stems)),)
         elif _MERGES.get(step.name.lower().replace("_", "")) == "cat":
-            parts[step.output] = tuple(part for each in arriving for part in each)
-        elif len(arriving) == 1 and not step.blind and not step.detail:
+            parts[step.output] = tuple(_all(arriving))
+        elif len(arriving) == 1 and len(arriving[0]) > 1 and not step.blind and not step.detail:
             parts[step.output] = arriving[0]
         else:
-            parts[step.output] = (frozenset[int]().union(*(part for each in arriving for part in each)),)
+            parts[step.output] = (_merged(step, arriving),)
     return tuple(joins)
+
+
+def _all(joins: Iterable[Join]) -> Iterator[Part]:
+    yield from (part for join in joins for part in join)
+
+
+def _after(step: Step, part: Part) -> Part:
+    """The part after a step that makes nothing else of it."""
+    done = {*part.done}
+    for word in sorted(done_by(step)):
+        pair = (word, part.makers)
+        while pair in done:
+            pair = (f"{pair[0]} again", part.makers)
+        done.add(pair)
+    return Part(part.makers, frozenset(done), step.output)
+
+
+def _merged(step: Step, arriving: Sequence[Join]) -> Part:
+    """What a step makes of several parts, or of a slice of one."""
+    makers = frozenset[int]().union(*(part.makers for part in _all(arriving)))
+    done = frozenset[tuple[str, frozenset[int]]]().union(*(part.done for part in _all(arriving)))
+    places = {
+        (f"{place} of {merge}", part.makers)
+        for place, value, merge in _places(step)
+        for part in arriving[step.inputs.index(value)]
+    }
+    return _after(step, Part(makers, done | places))
+
+
+_SAME = {
+    "mean": "avgpool", "reducemean": "avgpool", "max": "maxpool", "amax": "maxpool", "reducemax": "maxpool",
+    "amin": "min", "reducemin": "min", "reducesum": "sum", "absolute": "abs", "upsampling": "upsample",
+    "interpolate": "upsample", "resize": "upsample", "resizing": "upsample", "clamp": "clip",
+    "unitnormalization": "normalize",
+}  # fmt: skip
+_TELLING = {*_SAME.values(), "min", "sum", "abs", "sign", "sqrt", "rsqrt", "square", "log", "log1p", "sin", "cos",
+            "flip", "roll", "std", "var", "cumsum", "reciprocal", "round", "floor", "ceil"}  # fmt: skip
+
+
+def done_by(step: Step) -> set[str]:
+    """What a step does, in words that both frameworks share: as `_uses` has it, and reductions, slices, functions.
+
+    Examples:
+        >>> done_by(Step("amax", (1,), 2)), done_by(Step("GlobalMaxPooling2D", (1,), 2))
+        ({'maxpool'}, {'maxpool'})
+        >>> done_by(Step("getitem", (1,), 2, detail="[..., ::2]")), done_by(Step("Absolute", (1,), 2))
+        ({'[::2]'}, {'abs'})
+    """
+    plain = re.sub(r"[123]d$", "", step.name.lower().replace("_", ""))
+    common = _SAME.get(plain, plain)
+    words = {word for word in _uses(step) if not word.startswith("[")}
+    words |= {common} if common in _TELLING and len(step.inputs) == 1 else set()
+    words |= {f"window {step.window}"} if step.window else set()
+    cut = [each for each in step.detail.strip("[]").split(", ") if each not in (":", "...")]
+    return words | ({f"[{', '.join(cut)}]"} if step.detail.startswith("[") else set())
 
 
 def _once(indices: Any) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ _JOINED = {
     "neg": "negated", "maxpool": "max-pooled", "avgpool": "average-pooled",
 }  # fmt: skip
 _NUMBERED = {"add": "added to {}", "mul": "multiplied by {}", "sub": "subtracted with {}", "div": "divided with {}",
-             "pow": "in a power with {}", "part": "part {} of a split"}  # fmt: skip
+             "pow": "in a power with {}", "part": "part {} of a split",
+             "window": "in windows of {}"}  # fmt: skip
 
 
 def in_words(words: Iterable[str]) -> str:
@@ -25,6 +26,8 @@ def in_words(words: Iterable[str]) -> str:
         ('subtracted', 'multiplied by 0.5, passed to relu', 'used as the others are')
         >>> in_words(["maxpool before"]), in_words(["[:, :4]", "stride 2"])
         ('max-pooled before it', 'cut to [:, :4], of stride 2')
+        >>> in_words(['maxpool again', 'window 3'])
+        'max-pooled again, in windows of 3'
     """
     return ", ".join(map(_said, sorted(words))) or "used as the others are"
 
@@ -32,6 +35,8 @@ def in_words(words: Iterable[str]) -> str:
 def _said(word: str) -> str:
     if word.endswith(" before"):
         return f"{_said(word.removesuffix(' before'))} before it"
+    if word.endswith(" again"):
+        return f"{_said(word.removesuffix(' again'))} again"
     first, _, rest = word.partition(" ")
     if word in _JOINED:
         return _JOINED[word]
