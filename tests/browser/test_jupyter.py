@@ -84,6 +84,7 @@ def test_a_typed_cell_shows_its_table(live):
 def test_a_row_unfolds_by_keyboard_and_says_the_cause(live):
     fold = live.cell(1).locator(f"{checks.RESULT} details").first
     said = fold.locator("dl").first
+    live.page.evaluate("() => document.querySelectorAll('details').forEach((one) => (one.open = false))")
     assert not said.is_visible()
     fold.locator("summary").first.focus()
     live.page.keyboard.press("Space")

@@ -36,7 +36,7 @@ def jupyter(playwright_library, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=ADDRESSES)
 def running(request, jupyter, chromium):
-    """A notebook in which CELL has begun to run."""
+    """A notebook in which CELL has run."""
     address, folder = jupyter
     name = f"{request.param}.ipynb"
     write(folder / "files" / name, nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(CELL))
@@ -46,6 +46,7 @@ def running(request, jupyter, chromium):
     opened.run(0)
     opened.wait_until_run(0)
     opened.run(1)
+    opened.wait_until_run(1)
     yield opened
     page.close()
 
@@ -59,6 +60,7 @@ def boxes(front):
 
 def test_lanes_are_side_by_side_while_the_cell_runs_and_become_the_result(running):
     cell = running.cell(1)
+    running.run(1)
     cell.get_by_text("running").first.wait_for()
     left, right = boxes(running)
     assert left["x"] + left["width"] <= right["x"]
