@@ -26,7 +26,8 @@ _IMAGES = re.compile(
 )
 _SEQUENCES = ("Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "MultiHeadAttention", "Attention",
               "AdditiveAttention", "GroupedQueryAttention")  # fmt: skip
-_MIXING = ("Dense", "EinsumDense", "Embedding", "MatMul", "Einsum", "Dot")  # their outputs are other features
+# their outputs are other features
+_MIXING = ("Dense", "EinsumDense", "Embedding", "Matmul", "Einsum", "Dot", "Tensordot")
 _TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange")
 
 

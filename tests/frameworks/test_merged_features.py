@@ -207,3 +207,24 @@ def test_maps_whose_places_become_a_sequence_are_not_asked_about():
         layers.LayerNormalization(epsilon=1e-5), layers.Dense(5),
     ])  # fmt: skip
     agree(model, Patches(), IMAGES, "to torch")
+
+
+class Multiplied(nn.Module):
+    """Flattened features, multiplied with a constant matrix: others, which nothing brings in order."""
+
+    def __init__(self, matrix):
+        super().__init__()
+        self.conv, self.head, self.matrix = nn.Conv2d(3, 4, 3), nn.Linear(80, 2), torch.as_tensor(matrix)
+
+    def forward(self, images):
+        return self.head(self.conv(images).flatten(1) @ self.matrix)
+
+
+def test_features_after_a_matrix_product_are_its_own():
+    matrix = RANDOM.normal(0, 0.2, (80, 80)).astype("float32")
+    given = keras.Input(IMAGES.shape[1:])
+    maps = layers.Conv2D(4, 3, name="conv")(given)
+    features = keras.ops.matmul(layers.Flatten()(maps), matrix)
+    model = keras.Model(given, layers.Dense(2, name="head")(features))
+    first = matrix.reshape(*maps.shape[1:], 80).transpose(2, 0, 1, 3).reshape(80, 80)
+    agree(model, Multiplied(first), IMAGES, "to torch")
