@@ -42,7 +42,7 @@ class Overrides:
                     twice = taken[side] & {*group[side]}
                     if twice:
                         path = self.sides[side].layers[min(twice)].path
-                        raise PlanError(f"overrides: {key!r} speaks of {path!r}, and another override does too.")
+                        raise PlanError(f"overrides: {key!r} speaks of {path!r}, and another override does too. {_ONE}")
                     taken[side].update(group[side])
                 if value is None:
                     for side in (0, 1):
@@ -107,13 +107,21 @@ class Overrides:
         return f"overrides: {neither}{where} has {no}layer {name!r}.{nearest}"
 
 
+_ONE = (
+    "A layer has one partner in a plan: leave its second one out with None, and give that its weights with "
+    "plan_weights(layer, second).apply()."
+)
+
+
 def _check_given(given: Any) -> None:
+    lists = isinstance(given, Mapping) and any(isinstance(path, list | tuple) for path in given.values())
+    several = f" {_ONE}" if lists else ""
     if not (
         isinstance(given, Mapping)
         and all(isinstance(key, str) and isinstance(path, str | None) for key, path in given.items())
     ):
         raise PlanError(
-            f"overrides: expected a dict of paths, as in {{'conv1': 'features.0', 'fc': None}}, got {given!r}."
+            f"overrides: expected a dict of paths, as in {{'conv1': 'features.0', 'fc': None}}, got {given!r}.{several}"
         )
 
 

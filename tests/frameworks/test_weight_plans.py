@@ -1205,3 +1205,20 @@ def test_inputs_side_by_side_in_another_order_are_refused(module):
     with pytest.raises(PlanError, match="side by side"):
         dualcell.plan_weights(module, model)
     assert dualcell.plan_weights(model, module, {"fc": "fc"}).complete
+
+
+@pytest.mark.parametrize("overrides", [{"fc": "a", "b": "fc"}, {"fc": ["a", "b"]}])
+def test_one_layer_for_two_takes_two_plans(overrides):
+    given = keras.Input((4,))
+    fc = layers.Dense(4, name="fc")
+    model, module = keras.Model(given, fc(fc(given))), nn.Sequential(OrderedDict(a=nn.Linear(4, 4), b=nn.Linear(4, 4)))
+    with pytest.raises(PlanError) as error:
+        dualcell.plan_weights(model, module, overrides)
+    assert (
+        "A layer has one partner in a plan: leave its second one out with None, and give that its weights with "
+        "plan_weights(layer, second).apply()"
+    ) in str(error.value)
+    dualcell.plan_weights(model, module, {"fc": "a", "b": None}).apply()
+    dualcell.plan_weights(fc, module.b).apply()
+    values = np.random.default_rng(0).random((3, 4), np.float32)
+    np.testing.assert_allclose(module(torch.as_tensor(values)).detach(), model(values), atol=1e-5)
