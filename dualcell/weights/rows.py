@@ -97,19 +97,25 @@ class Draft:
 
 
 def draft(matching: Matching) -> Draft:
-    """The rows of all matches, and what is left over."""
-    made = [row for found in matching.matches for row in rows_of(found)]
+    """The rows of all matches, and what is left over: of a layer that lacks a weight, or has a wrong one, all."""
+    couples = [(found, [*rows_of(found)]) for found in matching.matches]
+    refused = [found for found, made in couples if any(isinstance(row, Problem) for row in made)]
+    problems = tuple(row for _, made in couples for row in made if isinstance(row, Problem))
+    made = [row for found, made in couples if found not in refused for row in made]
     rows = tuple(row for row in made if isinstance(row, Row))
+    left = (
+        (*matching.source_left, *(found.source for found in refused)),
+        (*matching.target_left, *(found.target for found in refused)),
+    )
     read = {(weight.array, weight.part) for row in rows for weight, _ in row.sources}
     filled = {(row.target.array, row.target.part) for row in rows}
     return Draft(
         rows,
         tuple(row for row in made if isinstance(row, Dropped)),
-        tuple(row for row in made if isinstance(row, Problem)),
-        (_left(matching.source_left, read), _left(matching.target_left, filled)),
-        tuple(dict.fromkeys(each.hint for each in (*matching.source_left, *matching.target_left) if each.hint))
-        + matching.notes,
-        len(matching.matches),
+        problems,
+        (_left(left[0], read), _left(left[1], filled)),
+        tuple(dict.fromkeys(each.hint for each in (*left[0], *left[1]) if each.hint)) + matching.notes,
+        len(matching.matches) - len(refused),
     )
 
 

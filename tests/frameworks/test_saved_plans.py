@@ -164,8 +164,14 @@ def test_a_problem_is_not_forgotten(tmp_path):
 
     plan = dualcell.plan_weights(*made())
     assert "attention.in_proj_weight[2 of 3]" in [one.name for one in plan.draft.problems]
-    said = refusal(tmp_path, lambda document: document["problems"].clear(), made)
-    assert "no row writes attention.in_proj_weight[2 of 3], " in said
+    assert not edited(tmp_path, lambda document: document["problems"].clear(), made).complete
+
+    def edit(document):
+        document["problems"].clear()
+        document["target"]["left over"].clear()
+
+    said = refusal(tmp_path, edit, made)
+    assert "no row writes attention.in_proj_weight, " in said
 
 
 def test_a_name_that_is_left_out_and_taken_is_refused(tmp_path):

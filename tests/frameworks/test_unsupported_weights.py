@@ -264,3 +264,19 @@ def test_the_norms_of_a_transformer_without_biases_are_copied():
         weight.assign(np.zeros(weight.shape))
     dualcell.plan_weights(module, model).apply()
     assert all(np.array_equal(old, np.asarray(new)) for old, new in zip(before, model.weights, strict=True))
+
+
+def test_a_layer_that_is_refused_gives_none_of_its_weights():
+    model = chain(layers.LSTM(4, name="memory"), layers.Dense(2, name="head"), shape=(4, 3))
+    module = nn.Sequential(nn.LSTM(3, 4, proj_size=2, batch_first=True), nn.Linear(4, 2))
+    plan = dualcell.plan_weights(model, module, {"memory/cell": None, "0": None})
+    assert plan.rows
+    for source, target in ((model, module), (module, model)):
+        plan = dualcell.plan_weights(source, target)
+        assert {row.kind for row in plan.rows} == {"dense"}
+        assert not plan.complete
+        assert any("nn.LSTM(proj_size=2) has no equivalent in Keras" in note for note in plan.table.notes)
+        before = module[0].weight_ih_l0.detach().clone(), np.asarray(model.layers[0].cell.kernel)
+        plan.apply(partial=True)
+        assert torch.equal(module[0].weight_ih_l0, before[0])
+        np.testing.assert_array_equal(model.layers[0].cell.kernel, before[1])
