@@ -35,6 +35,7 @@ class WeightPlan:
         draft: the rows, and what cannot be copied.
         differences: settings of matched layers that differ although their weights fit; empty in a plan from a file.
         copied: whether this is what `apply` gave back.
+        reviewed: whether it is from a file that someone has looked at and kept.
     """
 
     source: Inventory
@@ -43,6 +44,7 @@ class WeightPlan:
     differences: tuple[Configuration, ...]
     adapter: ModelAdapter = field(repr=False)
     copied: bool = False
+    reviewed: bool = False
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -69,7 +71,7 @@ class WeightPlan:
 
         The target's arrays stay the same objects on the same devices; gradients, optimizers
         and whether they are trained are not touched. It warns of weights that went by the
-        order of definition alone.
+        order of definition alone; a plan from a file does not, which has been looked at.
 
         Args:
             partial: copy what has its place although something is left over.
@@ -87,7 +89,7 @@ class WeightPlan:
             raise PlanError(f"the plan is not complete: {'; '.join(self._lacking())}. {_WAY_OUT}")
         if not self.rows:
             raise PlanError("the plan has no row, so there is nothing to copy.")
-        for sentence in self._unseen():
+        for sentence in () if self.reviewed else self._unseen():
             warnings.warn(sentence, stacklevel=2)
         self._check_dtypes(allow_dtype)
         check_dropped(self.draft.dropped, self.source.arrays, read)
@@ -267,8 +269,22 @@ def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
     try:
         found = read_draft(text, inventories[0], inventories[1])
     except PlanError as error:
-        raise PlanError(f"{str(path)!r}: {error}. Nothing was written.") from None
-    return WeightPlan(inventories[0], inventories[1], found, (), _adapter(target, "target"))
+        reason = _swapped(str(path), text, inventories) or error
+        raise PlanError(f"{str(path)!r}: {reason}. Nothing was written.") from None
+    return WeightPlan(inventories[0], inventories[1], found, (), _adapter(target, "target"), reviewed=True)
+
+
+def _swapped(path: str, text: str, given: Sequence[Inventory]) -> str:
+    """What to say of a plan that is for the same models the other way round; empty if it is not."""
+    try:
+        read_draft(text, given[1], given[0])
+    except PlanError:
+        return ""
+    target, source = (f"{side.framework} {side.label}" for side in given)
+    return (
+        f"the two models are swapped: it copies from {source} to {target}. Say load_plan({path!r}, <the {source}>, "
+        f"<the {target}>)"
+    )
 
 
 def _adapter(model: Any, side: str) -> ModelAdapter:

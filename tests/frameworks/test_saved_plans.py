@@ -255,3 +255,41 @@ def test_a_part_that_cannot_be_is_refused(tmp_path, part):
         document["rows"][0]["target"]["part"] = part
 
     assert refusal(tmp_path, edit) == f"0.weight has no part {part[0]} of {part[1]}"
+
+
+def test_models_that_are_swapped_are_said(tmp_path):
+    model, module = pair()
+    path = tmp_path / "plan.json"
+    dualcell.plan_weights(model, module).save(path)
+    with pytest.raises(PlanError) as error:
+        dualcell.load_plan(path, module, model)
+    assert str(error.value) == (
+        f"{str(path)!r}: the two models are swapped: it copies from keras Sequential to torch Sequential. Say "
+        f"load_plan({str(path)!r}, <the keras Sequential>, <the torch Sequential>). Nothing was written."
+    )
+    with pytest.raises(PlanError, match="it is for another source"):
+        dualcell.load_plan(path, module, module)
+
+
+class Blind(nn.Module):
+    """Layers of one shape in a module that nobody can look into."""
+
+    def __init__(self):
+        super().__init__()
+        self.u, self.v = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.v(self.u(x)) if float(x.sum()) > -1e9 else x
+
+
+def test_a_plan_from_a_file_is_reviewed_and_does_not_warn_of_the_order(tmp_path, recwarn):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="p"), layers.Dense(4, name="q")])
+    plan = dualcell.plan_weights(model, Blind())
+    plan.save(tmp_path / "plan.json")
+    loaded = dualcell.load_plan(tmp_path / "plan.json", model, Blind())
+    assert loaded.table.notes == plan.table.notes  # which say it
+    recwarn.clear()
+    loaded.apply()
+    assert not [each for each in recwarn if "order of definition" in str(each.message)]
+    with pytest.warns(UserWarning, match="went by the order of definition alone"):
+        plan.apply()
