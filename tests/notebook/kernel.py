@@ -78,7 +78,9 @@ class Reply:
     @property
     def shown(self) -> list[str]:
         """The text of every display and result, in order."""
-        return [content["data"]["text/plain"] for _, content in self.messages if "data" in content]
+        return [
+            content["data"]["text/plain"] for _, content in self.messages if "text/plain" in content.get("data", ())
+        ]
 
     @property
     def lanes(self) -> list[str]:

@@ -106,6 +106,30 @@ def test_progress_bars_are_one_line(hooked):
     assert hooked.succeed(cell(bar, "print('abc\\b\\bX')")).lanes == ["step 3", "aXc"]
 
 
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)  # the other interpreter has neither tqdm nor widgets
+def test_the_progress_bars_of_tqdm(hooked):
+    inner = "    for j in tqdm(range(3), ncols=40, leave=False): pass"
+    bars = f"from tqdm import tqdm\nfor i in tqdm(range(2), ncols=40):\n{inner}"
+    left, right = hooked.succeed(cell(bars, "for i in tqdm(range(5), ncols=40): pass\nprint('done')")).lanes
+    assert left.startswith("100%|")
+    assert left.count("|") == 2
+    assert "2/2" in left
+    assert "5/5" in right.splitlines()[0]
+    assert right.splitlines()[1:] == ["done"]
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
+def test_real_widgets_are_shown_below(hooked):
+    bar = "from tqdm.notebook import tqdm as bars\nprint('before')\nfor i in bars(range(3)): pass\nprint('after')"
+    slider = "import ipywidgets\ndisplay(ipywidgets.IntSlider(value=7))"
+    reply = hooked.succeed(cell(bar, slider))
+    widget = "application/vnd.jupyter.widget-view+json"
+    kinds = [content["data"] for _, content in reply.messages if widget in content.get("data", ())]
+    assert len(kinds) == 2
+    assert "IntSlider(value=7)" in kinds[1]["text/plain"]
+    assert reply.lanes == ["before\nafter", ""]
+
+
 def test_colours(hooked):
     page = data(hooked.succeed(cell("print('\\x1b[32mgreen\\x1b[0m <b>')")))
     assert '<span class="dualcell-green">green</span> &lt;b&gt;' in page
