@@ -131,7 +131,8 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     def __enter__(self) -> None:
         __tracebackhide__ = True
         turns = _turns(self.spec)
-        turns.first.place = _cell_id() or turns.first.likeness
+        known = _cell_id()
+        turns.first.places = (known,) if known else turns.first.likeness
         _sessions.append(_Cell(turns))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:

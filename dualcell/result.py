@@ -265,13 +265,14 @@ class DualResult:
 
         Raises:
             ValueError: the suffix is another one.
+            OSError: there is no such folder, or the file cannot be written.
         """
         path = Path(path)
         if path.suffix not in _WRITERS:
             raise ValueError(
                 f"cannot save to {path.name!r}: the suffix is {path.suffix!r}, expected {', '.join(_WRITERS)}"
             )
-        path.write_text(_WRITERS[path.suffix](self), encoding="utf-8")
+        _write(path, lambda: _WRITERS[path.suffix](self))
 
     def to_html(self, path: str | Path, *, large: bool = False) -> None:
         """Write one page that needs nothing else: code, what it printed, table, causes, what to change, pictures.
@@ -283,9 +284,11 @@ class DualResult:
         Args:
             path: the file to write, UTF-8.
             large: write a slide: large letters, a short table.
+
+        Raises:
+            OSError: there is no such folder, or the file cannot be written.
         """
-        page = page_html(self.report if large else _illustrated(self), large=large)
-        Path(path).write_text(page, encoding="utf-8")
+        _write(Path(path), lambda: page_html(self.report if large else _illustrated(self), large=large))
 
     def __repr__(self) -> str:
         """The table, as wide as the terminal it is printed on; whole and without escape codes anywhere else."""
@@ -311,6 +314,17 @@ class DualResult:
             "text/plain": cell_text(self.report, terminal(), with_lanes=True),
         }
         return data, {"dualcell": render_json(self.report)}
+
+
+def _write(path: Path, text: Callable[[], str]) -> None:
+    """Write a text; a place that cannot take it is refused before the text is made."""
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write to {str(path)!r}: it is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"cannot write to {str(path)!r}: there is no folder {str(path.parent)!r}; make it first"
+        )
+    path.write_text(text(), encoding="utf-8")
 
 
 def _illustrated(result: DualResult) -> Report:

@@ -60,7 +60,7 @@ class Session:
         self._objects: list[dict[str, Any]] = []
         self._running: _Running | None = None
         self._where = "the lines above the first header"
-        self.place: Hashable | None = None  # where its last run is looked up; None if it has none
+        self.places: tuple[Hashable, ...] = ()  # where its last run is looked up; empty if it has none
         self.result: DualResult  # after `finish` or `abandon`
 
     @property
@@ -153,8 +153,8 @@ class Session:
             notes = (*notes, *differing)
         report = build_report(self._sides(), comparisons, settings_of(self.cell.options), notes, stopped, findings)
         report = replace(with_reruns(report, again) if again else report, sort=self.cell.options.sort)
-        if self.place is not None and not stopped:
-            report = since_last_run(report, self.place)
+        if self.places and not stopped:
+            report = since_last_run(report, *self.places)
         report = with_pictures(report, comparisons, self.cell.options)
         self.result = remember(DualResult(self._with_code(report), comparisons))
 
@@ -178,9 +178,15 @@ class Session:
         return tuple(row for row in self._captures[0].rows if is_there(row))
 
     @property
-    def likeness(self) -> Hashable:
-        """What tells the cell from others where nothing else does: its labels, and what it compares."""
-        return (*self.labels, *(self.cell.captures or self._automatic()))
+    def likeness(self) -> tuple[Hashable, ...]:
+        """What tells the cell from others where nothing else does: labels, captures, and either block's text.
+
+        Whoever ports a model edits one block at a time; two cells that have no block in
+        common are two.
+        """
+        own = (*self.labels, *(self.cell.captures or self._automatic()))
+        texts = ("\n".join(line.text for line in block.code).strip() for block in self.cell.blocks)
+        return tuple((own, index, text) for index, text in enumerate(texts))
 
     @property
     def names_asked_for(self) -> tuple[str, ...]:

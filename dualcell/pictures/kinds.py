@@ -38,7 +38,8 @@ def read_kinds(words: str | Iterable[str], accepted: Iterable[str] = (AUTO, *KIN
     accepted = tuple(accepted)
     for word in found:
         if word not in accepted:
-            raise OptionError(f"plot is {word!r}, expected of {', '.join(accepted)}.{did_you_mean(word, accepted)}")
+            expected = f"{'one of ' if len(accepted) > 1 else ''}{', '.join(accepted)}"
+            raise OptionError(f"plot is {word!r}, expected {expected}.{did_you_mean(word, accepted)}")
     return found
 
 

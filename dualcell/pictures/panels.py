@@ -154,8 +154,7 @@ class _Work:
             found[kind] = parts if kind in ("heat", "channels") else parts[0]
             at += len(each)
         if ranged:
-            span = seen[0].left.joined(seen[0].right).widened
-            found |= self._ranged(ranged, span)
+            found |= self._ranged(ranged, (seen[0].left, seen[0].right))
         sizes = "complex" in self.comparison.left.facts.dtype + self.comparison.right.facts.dtype  # pyright: ignore[reportOptionalMemberAccess]
         return tuple(Panel(kind, found[kind], sizes) for kind in kinds)
 
@@ -174,13 +173,14 @@ class _Work:
             return [lambda axis=axis: MapTally(shape, (axis,)) for axis in every]
         return [lambda: CurvesTally(shape[0])] if kind == "curves" else [lambda: SizesTally(shape)]
 
-    def _ranged(self, kinds: list[str], span: Span) -> dict[str, Data]:
+    def _ranged(self, kinds: list[str], spans: tuple[Span, Span]) -> dict[str, Data]:
         """The kinds that need to know the lowest and the highest value."""
+        span = spans[0].joined(spans[1]).widened
         makers = {"values": lambda: ValueTally(self.shape, span), "scatter": lambda: PairTally(self.shape, span)}
         seen = dict(zip(kinds, self._pass([makers[kind] for kind in kinds]), strict=True))
         found: dict[str, Data] = {}
         if "values" in seen:
-            found["values"] = value_counts(span, seen["values"].left, seen["values"].right)
+            found["values"] = value_counts(spans, seen["values"].left, seen["values"].right)
         if "scatter" in seen:
             found["scatter"] = self._pairs(span, seen["scatter"])
         return found
@@ -202,11 +202,11 @@ def _size(value: Any) -> float:
 def _apart(comparison: Comparison) -> Panel:
     """The values of two sides of different shapes."""
     leaves = comparison.left, comparison.right
-    spans = [tally(leaf, leaf, SpanTally).left for leaf in leaves]
+    spans = tally(leaves[0], leaves[0], SpanTally).left, tally(leaves[1], leaves[1], SpanTally).left
     span = spans[0].joined(spans[1]).widened
     counts = [
         tally(leaf, leaf, lambda leaf=leaf: ValueTally(leaf.facts.shape if leaf.facts else (), span)).left
         for leaf in leaves
     ]
     sizes = any(leaf.facts is not None and "complex" in leaf.facts.dtype for leaf in leaves)
-    return Panel("values", value_counts(span, *counts), sizes)
+    return Panel("values", value_counts(spans, *counts), sizes)

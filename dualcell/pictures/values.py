@@ -92,6 +92,7 @@ class ValueCounts:
         right: so of the right side.
         nan: NaN on the left and on the right.
         inf: infinities on the left and on the right.
+        spans: the finite values of each side, exactly.
     """
 
     edges: Array
@@ -99,6 +100,7 @@ class ValueCounts:
     right: Array
     nan: tuple[int, int]
     inf: tuple[int, int]
+    spans: tuple[Span, Span]
 
     @property
     def sentence(self) -> str:
@@ -106,9 +108,8 @@ class ValueCounts:
         return f"values: {self._side('left', 0)}; {self._side('right', 1)}"
 
     def _side(self, name: str, index: int) -> str:
-        counts = (self.left, self.right)[index]
-        filled = np.flatnonzero(counts)
-        where = f" from {self.edges[filled[0]]:.3g} to {self.edges[filled[-1] + 1]:.3g}" if filled.size else ""
+        counts, span = (self.left, self.right)[index], self.spans[index]
+        where = "" if span.is_empty else f" from {span.low:.3g} to {span.high:.3g}"
         said = f"{name} {int(counts.sum()):,} finite{where}"
         aside = [(self.nan[index], "NaN"), (self.inf[index], "Inf")]
         return said + "".join(f", {count:,} {word}" for count, word in aside if count)
@@ -138,10 +139,11 @@ class ValueTally:
         self.right += other.right
 
 
-def value_counts(span: Span, left: Array, right: Array) -> ValueCounts:
-    """The record of what two tallies counted: bins, NaN, infinities."""
+def value_counts(spans: tuple[Span, Span], left: Array, right: Array) -> ValueCounts:
+    """The record of what two tallies counted, in bins of both sides' span: values, NaN, infinities."""
     nan, inf = (int(left[BINS]), int(right[BINS])), (int(left[BINS + 1]), int(right[BINS + 1]))
-    return ValueCounts(span.edges(BINS), left[:BINS], right[:BINS], nan, inf)
+    edges = spans[0].joined(spans[1]).widened.edges(BINS)
+    return ValueCounts(edges, left[:BINS], right[:BINS], nan, inf, spans)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +171,8 @@ class PairCounts:
         """What a picture of it shows, in words."""
         drawn = int(self.counts.sum())
         off = drawn - int(np.trace(self.counts))
-        said = f"left against right: {drawn:,} elements, {off:,} of them away from the diagonal"
+        elements = "element" if drawn == 1 else "elements"
+        said = f"left against right: {drawn:,} {elements}, {off:,} of them away from the diagonal"
         said += f"; the worst is {self.worst[0]:.4g} against {self.worst[1]:.4g}" if self.worst and off else ""
         return said + (f"; {self.aside:,} with NaN or Inf are not drawn" if self.aside else "")
 

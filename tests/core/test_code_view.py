@@ -301,3 +301,14 @@ def test_compare_has_no_code_to_show(option):
     with pytest.raises(OptionError) as error:
         compare(1.0, 1.0, **{option: True})
     assert str(error.value) == f"Unknown option {option!r}. Accepted here: {', '.join(COMPARE_OPTIONS)}."
+
+
+@pytest.mark.parametrize("write", ["to_html", "save"])
+def test_a_place_that_takes_no_page_is_refused_with_what_to_do(write, tmp_path):
+    result = compare(np.ones(2), np.zeros(2))
+    with pytest.raises(FileNotFoundError, match=r"cannot write to '.*page\.html': there is no folder '.*new'; make it"):
+        getattr(result, write)(tmp_path / "new" / "page.html")
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.html': it is a folder; name a file in it$"):
+        getattr(result, write)(tmp_path / "folder.html")
+    assert not (tmp_path / "new").exists()

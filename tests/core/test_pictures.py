@@ -189,6 +189,17 @@ def test_no_finite_value_at_all():
     assert Span().is_empty
 
 
+def test_values_are_said_as_they_are_not_as_their_bins():
+    one = data(np.array([math.nan, math.inf, 1.0]), np.array([math.nan, 1.0, 1.0]), "values")
+    assert one.sentence == "values: left 1 finite from 1 to 1, 1 NaN, 1 Inf; right 2 finite from 1 to 1, 1 NaN"
+    apart = data(np.array([-3.0, 0.5]), np.array([10.0]), "values")
+    assert apart.sentence == "values: left 2 finite from -3 to 0.5; right 1 finite from 10 to 10"
+
+
+def test_one_element_is_no_elements():
+    assert data(np.ones(1), np.ones(1), "scatter").sentence.startswith("left against right: 1 element, 0 of them")
+
+
 # --- curves ---
 
 
@@ -255,7 +266,7 @@ def test_kinds_follow_the_shape():
 
 
 def test_words_are_checked():
-    with pytest.raises(OptionError, match=r"^plot is 'heta', expected of auto, heat.* Did you mean 'heat'\?$"):
+    with pytest.raises(OptionError, match=r"^plot is 'heta', expected one of auto, heat.* Did you mean 'heat'\?$"):
         read_kinds("heta")
     assert "Did you mean 'scatter'?" in said(np.zeros(2), np.zeros(2), "scater")
     assert read_kinds(["hist", "heat,"[:4]]) == ("hist", "heat")

@@ -158,7 +158,9 @@ def test_saved_pages_have_them(tmp_path):
 
 
 def test_words_are_checked_before_anything_runs():
-    with pytest.raises(OptionError, match=r"^plot is 'haet', expected of auto, heat, .*, layers\. Did you mean 'heat'"):
+    with pytest.raises(
+        OptionError, match=r"^plot is 'haet', expected one of auto, heat, .*, layers\. Did you mean 'heat'"
+    ):
         dualcell.compare(1.0, 1.0, plot="haet")
     with pytest.raises(OptionError, match=r"^plot is 3, expected a text like 'heat,hist' or a list of such words\.$"):
         dualcell.compare(1.0, 1.0, plot=3)

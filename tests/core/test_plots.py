@@ -305,9 +305,9 @@ def test_contrast_can_fail():
 
 def test_errors_say_what_to_do(monkeypatch):
     result = dualcell.compare(np.zeros(3), np.ones(3))
-    with pytest.raises(OptionError, match=r"^plot is 'haet', expected of auto, heat, .* Did you mean 'heat'\?$"):
+    with pytest.raises(OptionError, match=r"^plot is 'haet', expected one of auto, heat, .* Did you mean 'heat'\?$"):
         result["value"].plot("haet")
-    with pytest.raises(OptionError, match=r"^plot is 'layers', expected of auto, heat, channels, hist, values"):
+    with pytest.raises(OptionError, match=r"^plot is 'layers', expected one of auto, heat, channels, hist, values"):
         result["value"].plot("layers")
     with pytest.raises(OptionError, match=r"^theme is 'drak', expected 'light' or 'dark'\. Did you mean 'dark'\?$"):
         result["value"].plot(theme="drak")
@@ -317,7 +317,7 @@ def test_errors_say_what_to_do(monkeypatch):
         OptionError, match=r"^plot\('heat'\) is a picture of one row: result\['value'\]\.plot\('heat'\)$"
     ):
         result.plot("heat")
-    with pytest.raises(OptionError, match=r"^plot is 'layer', expected of layers\. Did you mean 'layers'\?$"):
+    with pytest.raises(OptionError, match=r"^plot is 'layer', expected layers\. Did you mean 'layers'\?$"):
         result.plot("layer")
     with pytest.raises(ValueError, match=r"^row 'value' is one number, which needs no picture: 1\.0 against 2\.0$"):
         dualcell.compare(1.0, 2.0)["value"].plot()

@@ -1,4 +1,4 @@
-"""Which cell it is that runs again: as the front end says, else by its labels and what it compares."""
+"""Which cell it is that runs again: as the front end says, else by labels, captures and one block's text."""
 
 from __future__ import annotations
 
@@ -42,6 +42,25 @@ def test_without_an_id_a_cell_is_known_by_what_it_compares(shell):
     assert change(shell.run(CELL.format("", 0.5))) is None
     assert change(shell.run(CELL.format("y", 0.25))) == "better"
     assert change(shell.run(CELL.format("", 1.0))) == "worse"
+
+
+def test_without_an_id_cells_that_share_no_block_are_two(shell):
+    other = CELL.replace("np.ones(3)", "np.ones(4)")
+    assert change(shell.run(CELL.format("y", 0.5))) is None
+    assert change(shell.run(other.format("y", 0.25))) is None
+    assert change(shell.run(CELL.format("y", 0.5))) == "same"
+    both = CELL.replace("y = z = np.ones(3)\n", "y = z = np.zeros(3) + 1\n")
+    assert change(shell.run(both.format("y", 0.5))) == "same"  # only the left block was edited
+    assert (
+        change(shell.run("import math\n%dual numpy\ny = np.ones(3)\n%dual numpy: new\ny = np.ones(3)\n%dual diff y"))
+        is None
+    )
+
+
+def test_the_newest_run_is_the_last_though_an_edit_was_taken_back(shell):
+    assert change(shell.run(CELL.format("y", 0.5))) is None
+    assert change(shell.run(CELL.format("y", 0.25))) == "better"
+    assert change(shell.run(CELL.format("y", 0.5))) == "worse"
 
 
 def test_a_run_that_an_error_stopped_is_no_run(shell):

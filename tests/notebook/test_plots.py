@@ -58,7 +58,7 @@ def test_a_diff_takes_it_too(drawing_shell):
 
 def test_a_word_that_is_none_is_refused_before_anything_runs(shell):
     reply = shell.run(CELL.replace("heat", "haet"))
-    assert "plot is 'haet', expected of auto, heat" in reply.stderr
+    assert "plot is 'haet', expected one of auto, heat" in reply.stderr
     assert "Did you mean 'heat'?" in reply.stderr
     assert reply.status == "error"
 
