@@ -124,12 +124,14 @@ class Row:
         """What has become of the row since its cell ran last: by its largest error, as far as the table shows it.
 
         A row that can be measured is better than one that gives NaN, that better than one
-        that cannot.
+        that cannot. Where the error is as it was, a dtype that was mended is better; a tolerance
+        that was moved is neither.
         """
         if self.before is None:
             return "new"
         if figure(self.before.max_abs) == figure(self.max_abs):
-            return "same" if self.passed == self.before.passed else "better" if self.passed else "worse"
+            moved = {self.verdict, self.before.verdict} == {"close", "differs"}
+            return "same" if moved or self.passed == self.before.passed else "better" if self.passed else "worse"
         return "better" if _badness(self.max_abs) < _badness(self.before.max_abs) else "worse"
 
 

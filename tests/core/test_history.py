@@ -70,9 +70,16 @@ def test_errors_are_ordered(was, now, word):
     assert replace(ROW, max_abs=now, before=Before("close", True, was)).change == word
 
 
-def test_a_row_that_passes_now_is_better_though_its_error_is_the_same():
-    assert replace(ROW, max_abs=1.0, passed=True, before=Before("differs", False, 1.0)).change == "better"
-    assert replace(ROW, max_abs=1.0, passed=False, before=Before("close", True, 1.0)).change == "worse"
+def test_a_dtype_that_was_mended_is_better_though_the_error_is_the_same():
+    row = replace(ROW, max_abs=1.0, verdict="close", passed=True, before=Before("dtype", False, 1.0))
+    assert row.change == "better"
+    assert replace(row, verdict="dtype", passed=False, before=Before("close", True, 1.0)).change == "worse"
+
+
+def test_a_tolerance_that_was_moved_makes_no_error_better():
+    row = replace(ROW, max_abs=1.0, verdict="close", passed=True, before=Before("differs", False, 1.0))
+    assert row.change == "same"
+    assert replace(row, verdict="differs", passed=False, before=Before("close", True, 1.0)).change == "same"
 
 
 def test_both_tables_have_a_column_once_there_was_a_run():
