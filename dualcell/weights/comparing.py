@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ def compare_weights(
         SideFacts(labels[0] if labels[0] != labels[1] else "left"),
         SideFacts(labels[1] if labels[0] != labels[1] else "right"),
     )
-    report = build_report(facts, comparisons, settings, findings=explain_failures(comparisons, labels))
+    findings = explain_failures(comparisons, labels) if checked.causes else None
+    report = replace(build_report(facts, comparisons, settings, findings=findings), sort=checked.sort)
     return DualResult(with_pictures(report, comparisons, checked), comparisons)
 
 

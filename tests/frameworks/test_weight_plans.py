@@ -375,6 +375,17 @@ def test_one_bias_for_two_is_noted_in_words():
     assert [row.note for row in plan.rows if row.note] == ["the source has one bias: the input bias takes it whole"]
 
 
+def test_compared_weights_heed_sort_and_causes():
+    left, right = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5)), nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
+    left.load_state_dict(right.state_dict())
+    right[1].weight.data *= 3
+    assert not dualcell.compare_weights(left, right).report.shown[0].name.startswith("1.weight")
+    looked_into = dualcell.compare_weights(left, right, sort="failing").report.shown[0]
+    assert (looked_into.name, bool(looked_into.findings)) == ("1.weight ~ 1.weight", True)
+    measured = dualcell.compare_weights(left, right, sort="failing", causes=False).report.shown[0]
+    assert (measured.name, measured.findings) == ("1.weight ~ 1.weight", ())
+
+
 @pytest.mark.parametrize("made", [nn.LayerNorm, nn.RMSNorm])
 def test_scaling_without_a_mean_is_said_with_the_fix(made):
     model = keras_chain(layers.LayerNormalization(rms_scaling=True))
