@@ -11,6 +11,7 @@ import keras
 import pytest
 import torch
 from keras import layers
+from safetensors.torch import load_model
 from torch import nn
 
 import dualcell
@@ -204,9 +205,17 @@ def test_several_rows_for_one_weight_are_for_tied_weights_alone(tmp_path):
 
 def test_a_file_goes_by_a_plan_of_tied_weights(tmp_path):
     model, module = tied_pair()
+    for layer, offset in zip(model.layers, (1, 5), strict=True):
+        layer.bias.assign([offset, offset + 1, offset + 2, offset + 3])
     model.save_weights(tmp_path / "x.weights.h5")
     dualcell.plan_weights(model, module).save(tmp_path / "plan.json")
     dualcell.convert(tmp_path / "x.weights.h5", tmp_path / "x.safetensors", tmp_path / "plan.json")
+    load_model(module, tmp_path / "x.safetensors")  # the array that both layers share stands in it once
+    first, second = (tuple(torch.tensor(array) for array in layer.get_weights()) for layer in model.layers)
+    assert torch.equal(module.a.weight, first[0].T)
+    assert torch.equal(module.a.bias, first[1])
+    assert torch.equal(module.b.bias, second[1])
+    assert module.b.weight is module.a.weight
 
 
 def at(document, *path):
