@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser import demo as demo_module
 from tests.browser import tools
+from tests.browser.jupyter import server
 
 QUIET = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -68,3 +69,11 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
 def demo(playwright_library: Any, tmp_path_factory: pytest.TempPathFactory) -> demo_module.Demo:
     """The executed demo.ipynb."""
     return demo_module.executed(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def jupyter(playwright_library, tmp_path_factory):
+    """A server's address and its folder."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with server(folder) as address:
+        yield address, folder

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser import checks, hostile
 from tests.browser.demo import jupyter_environment
-from tests.browser.jupyter import ADDRESSES, FrontEnd, server, write
+from tests.browser.jupyter import ADDRESSES, FrontEnd, write
 
 SETUP = "%load_ext dualcell\nimport keras\nimport numpy as np\nimport pathlib\nimport time\nimport torch"
 CELL = """\
@@ -37,14 +37,6 @@ z = torch.ones(2)
 print("torch ends")"""
 OUTPUT = ".jp-OutputArea-output:has(table)"  # a sanitizer may take a result's class
 THEMES = ("Light", "Dark")
-
-
-@pytest.fixture(scope="module")
-def jupyter(playwright_library, tmp_path_factory):
-    """A server's address and its folder."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    with server(folder) as address:
-        yield address, folder
 
 
 @pytest.fixture(scope="module", params=ADDRESSES)

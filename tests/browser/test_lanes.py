@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from tests.browser import checks
-from tests.browser.jupyter import ADDRESSES, FrontEnd, server, write
+from tests.browser.jupyter import ADDRESSES, FrontEnd, write
 
 SETUP = "%load_ext dualcell\nimport numpy as np\nimport sys, time"
 CELL = """\
@@ -24,14 +24,6 @@ for step in range(100):
     print("line", step)
     time.sleep(0.04)"""
 LANES, LANE = ".dualcell-lanes", ".dualcell-lane"
-
-
-@pytest.fixture(scope="module")
-def jupyter(playwright_library, tmp_path_factory):
-    """A server's address and its folder."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    with server(folder) as address:
-        yield address, folder
 
 
 @pytest.fixture(scope="module", params=ADDRESSES)
