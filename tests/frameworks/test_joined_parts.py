@@ -48,25 +48,31 @@ def places(maps):
     return maps.mean((2, 3))
 
 
+def made(layer, *arguments):
+    """Make the layer when the model is built: beside one that was made at import, a new one may get its name again."""
+    return lambda maps: layer(*arguments)(maps)
+
+
+LARGEST = made(layers.MaxPooling2D, 3, 1, "same")
 # two ways in Keras, the same two in PyTorch, and how what they give becomes features
 PAIRS = {
-    "global pools": ((layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()),
+    "global pools": ((made(layers.GlobalAveragePooling2D), made(layers.GlobalMaxPooling2D)),
                      (lambda maps: maps.mean((2, 3)), lambda maps: maps.amax((2, 3)))),
-    "adaptive pools": ((layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()),
+    "adaptive pools": ((made(layers.GlobalAveragePooling2D), made(layers.GlobalMaxPooling2D)),
                        (lambda maps: functional.adaptive_avg_pool2d(maps, 1).flatten(1),
                         lambda maps: nn.AdaptiveMaxPool2d(1)(maps).flatten(1))),
     "reductions": ((lambda maps: ops.mean(maps, (1, 2)), lambda maps: ops.max(maps, (1, 2))),
                    (lambda maps: functional.avg_pool2d(maps, 6).flatten(1),
                     lambda maps: maps.flatten(2).max(2)[0])),
-    "pools": ((layers.AveragePooling2D(2), layers.MaxPooling2D(2)), (nn.AvgPool2d(2), nn.MaxPool2d(2))),
-    "functions": ((layers.AveragePooling2D(2), layers.MaxPooling2D(2)),
+    "pools": ((made(layers.AveragePooling2D, 2), made(layers.MaxPooling2D, 2)), (nn.AvgPool2d(2), nn.MaxPool2d(2))),
+    "functions": ((made(layers.AveragePooling2D, 2), made(layers.MaxPooling2D, 2)),
                   (lambda maps: functional.avg_pool2d(maps, 2), lambda maps: functional.max_pool2d(maps, 2))),
-    "windows": ((layers.MaxPooling2D(5, 1, "same"), layers.MaxPooling2D(3, 1, "same")),
+    "windows": ((made(layers.MaxPooling2D, 5, 1, "same"), LARGEST),
                 (lambda maps: functional.max_pool2d(maps, kernel_size=5, stride=1, padding=2), nn.MaxPool2d(3, 1, 1))),
     "sum and mean": ((lambda maps: ops.sum(maps, (1, 2)), space), (lambda maps: maps.sum((2, 3)), places)),
-    "activation": ((layers.ReLU(), lambda maps: maps), (functional.relu, lambda maps: maps)),
-    "activations": ((layers.Activation("relu"), layers.Activation("tanh")), (nn.ReLU(), torch.tanh)),
-    "crelu": ((layers.ReLU(), lambda maps: ops.relu(-maps)), (torch.relu, lambda maps: torch.relu(-maps))),
+    "activation": ((made(layers.ReLU), lambda maps: maps), (functional.relu, lambda maps: maps)),
+    "activations": ((made(layers.Activation, "relu"), made(layers.Activation, "tanh")), (nn.ReLU(), torch.tanh)),
+    "crelu": ((made(layers.ReLU), lambda maps: ops.relu(-maps)), (torch.relu, lambda maps: torch.relu(-maps))),
     "scaled": ((lambda maps: maps * 0.5, lambda maps: maps), (lambda maps: 0.5 * maps, lambda maps: maps)),
     "waves": ((ops.sin, ops.cos), (torch.sin, torch.cos)),
     "upsampled": ((lambda maps: layers.UpSampling2D(2)(layers.MaxPooling2D(2)(maps)), lambda maps: maps),
@@ -74,8 +80,7 @@ PAIRS = {
                    nn.Identity())),
     "slices": ((lambda maps: maps[:, ::2, ::2], lambda maps: maps[:, 1::2, ::2]),
                (lambda maps: maps[..., ::2, ::2], lambda maps: maps[..., 1::2, ::2])),
-    "twice": ((layers.MaxPooling2D(3, 1, "same"),
-               lambda maps: layers.MaxPooling2D(3, 1, "same")(layers.MaxPooling2D(3, 1, "same")(maps))),
+    "twice": ((LARGEST, lambda maps: LARGEST(LARGEST(maps))),
               (nn.MaxPool2d(3, 1, 1), lambda maps: nn.MaxPool2d(3, 1, 1)(nn.MaxPool2d(3, 1, 1)(maps)))),
 }  # fmt: skip
 FLAT = ("global pools", "adaptive pools", "reductions", "sum and mean")
