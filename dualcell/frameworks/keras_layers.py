@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from dualcell.coded import Coded, HostArray
 from dualcell.errors import PlanError
 from dualcell.frameworks.keras_trace import Symbolic, trace
+from dualcell.strided import in_c_order
 from dualcell.weights.einsum import einsum_form
 from dualcell.weights.features import feature_orders, in_order, with_doubts
 from dualcell.weights.inventory import Inventory, Layer
@@ -157,7 +156,7 @@ def _hint(layer: Any, within: tuple[Any, ...], path: str) -> str:
 def keras_array(values: HostArray) -> Any:
     """The values as an array that Keras takes; bfloat16 in the dtype of ml_dtypes, which comes with Keras."""
     if not isinstance(values, Coded):
-        return np.ascontiguousarray(values)
+        return in_c_order(values)
     import ml_dtypes
 
-    return np.ascontiguousarray(values.codes).view(getattr(ml_dtypes, values.name))
+    return in_c_order(values.codes).view(getattr(ml_dtypes, values.name))

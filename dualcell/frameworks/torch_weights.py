@@ -19,7 +19,7 @@ from dualcell.coded import Coded, HostArray, codes_of
 from dualcell.errors import PlanError
 from dualcell.frameworks.torch_slots import slots_of
 from dualcell.frameworks.torch_trace import trace
-from dualcell.weights.axes import copy_into
+from dualcell.strided import copy_into
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of

@@ -130,33 +130,6 @@ def moved(array: Array, move: Move) -> Array:
     return array
 
 
-def copy_into(target: Array, values: Array) -> None:
-    """Copy values of the same shape and dtype into an array.
-
-    Transposed values go through a buffer, one cache line of their contiguous axis at a time, when
-    that axis is the target's first: the kernels of Keras in PyTorch's layout.
-
-    Examples:
-        >>> target = np.empty((3, 2), np.int64)
-        >>> copy_into(target, np.arange(6).reshape(2, 3).T)
-        >>> target.tolist()
-        [[0, 3], [1, 4], [2, 5]]
-    """
-    order = np.argsort([-abs(stride) for stride in values.strides], kind="stable")
-    if values.size < _SMALL or values.ndim < 2 or order[-1] != 0 or values.itemsize > _LINE:
-        np.copyto(target, values)
-        return
-    back = np.argsort(order)
-    rows = _LINE // values.itemsize
-    for start in range(0, len(values), rows):
-        slab = np.ascontiguousarray(values[start : start + rows].transpose(order))
-        np.copyto(target[start : start + rows], slab.transpose(back))
-
-
-_SMALL = 65_536  # elements: all of them are in the cache anyway
-_LINE = 64  # bytes
-
-
 def inverse(move: Move) -> Move:
     """The move back.
 

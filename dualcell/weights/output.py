@@ -19,9 +19,9 @@ from dualcell.coded import Array, Coded, HostArray, codes_of
 from dualcell.errors import FileError
 from dualcell.mapped import CODED, DTYPES
 from dualcell.slabs import slabs
+from dualcell.strided import in_c_order
 
 _SLAB = 1 << 20  # elements that are brought in order and written at once
-_TILE = 64  # places of an axis
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,7 @@ def blocks_of(output: Output) -> Iterator[tuple[Any, Array]]:
     assert (values.shape, dtype) == (output.shape, output.dtype)  # noqa: S101 - the header has said so
     little = values.dtype.newbyteorder("<")
     for _, index in slabs(output.shape, _SLAB):
-        yield index, _in_order(values[index], little)
-
-
-def _in_order(block: Array, dtype: np.dtype[Any]) -> Array:
-    """A block in C order.
-
-    A transposed one is read as it lies in memory, in tiles whose source and target both fit
-    the cache: several times as fast as NumPy's own copy.
-    """
-    axes = sorted((axis for axis in range(block.ndim) if block.shape[axis] > 1), key=lambda axis: block.strides[axis])
-    if len(axes) < 2 or axes[0] == max(axes):
-        return np.ascontiguousarray(block, dtype)
-    longest = max(axes[1:], key=lambda axis: block.shape[axis])
-    ordered = np.empty(block.shape, dtype)
-    for start in range(0, block.shape[longest], _TILE):
-        tile = (*(slice(None),) * longest, slice(start, start + _TILE))
-        ordered[tile] = np.array(block[tile], order="K")
-    return ordered
+        yield index, in_c_order(values[index], little)
 
 
 # --- .safetensors ---

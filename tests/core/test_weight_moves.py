@@ -12,7 +12,6 @@ from dualcell.weights.axes import (
     Features,
     Reshape,
     Transpose,
-    copy_into,
     in_words,
     inverse,
     joined,
@@ -84,30 +83,3 @@ def test_moves_that_follow_each_other_are_one():
     first, second = (Transpose((2, 0, 1)),), (Transpose((1, 2, 0)), Reshape((2, 3, 4), (6, 4)))
     assert joined(first, second) == (Reshape((2, 3, 4), (6, 4)),)
     assert in_words(joined((), second)) == "transpose(1, 2, 0), reshape(6, 4)"
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "complex128"])
-@pytest.mark.parametrize(
-    ("shape", "axes"),
-    [
-        ((3, 3, 100, 90), (3, 2, 0, 1)),  # a kernel of Keras; the last slab is a part of one
-        ((300, 257), (1, 0)),
-        ((3, 3, 90, 100), (2, 3, 0, 1)),  # the contiguous axis is not the first
-        ((300, 257), (0, 1)),
-        ((70_000,), (0,)),
-        ((2, 3), (1, 0)),
-        ((), ()),
-    ],
-)
-def test_values_are_copied_bit_for_bit(shape, axes, dtype):
-    values = (np.arange(np.prod(shape, dtype=int)) % 127).astype(dtype).reshape(shape).transpose(axes)
-    for found in (values, values[::-1] if values.ndim else values):
-        target = np.zeros(found.shape, dtype)
-        copy_into(target, found)
-        np.testing.assert_array_equal(target, found)
-
-
-def test_one_row_for_all_is_copied_to_each():
-    target = np.zeros((300, 300))
-    copy_into(target, np.broadcast_to(np.arange(300.0), (300, 300)))
-    np.testing.assert_array_equal(target, np.broadcast_to(np.arange(300.0), (300, 300)))
