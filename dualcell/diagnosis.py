@@ -18,6 +18,7 @@ from dualcell.cause import Array, Finding, PlaceCause, Step
 from dualcell.causes.values import few_numbers
 from dualcell.coded import HostArray, codes_of, decoded
 from dualcell.rows_first import rows_first, seen_from_the_right
+from dualcell.sampling import mean_square, wide
 from dualcell.search import (
     SMALL,
     WHOLE,
@@ -85,7 +86,8 @@ def diagnose(
     if not facts["finite"]:
         return _not_finite(left, right, facts)
     if left.shape == right.shape and _is_near(left, right, closeness):
-        return _placed("near", left, right, facts) or _placed("last", left, right, facts)
+        found = _placed("near", left, right, facts) or _explained_nearer(left, right, facts)
+        return found or _placed("last", left, right, facts)
     return _explained(left, right, facts) or _placed("last", left, right, facts)
 
 
@@ -93,6 +95,15 @@ def _is_near(left: Array, right: Array, closeness: float) -> bool:
     """Whether the sides agree but for rounding; the first part is asked first, for it mostly says no."""
     parts = (first_part(left, right), (left, right))
     return all(residual(*part, (), closeness) is not None for part in parts[left.size <= WHOLE :])
+
+
+def _explained_nearer(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What explains a difference that could be rounding by its size, and is not: all but a twentieth of it."""
+    one, other = first_part(left, right)
+    apart, size = mean_square(wide(one) - wide(other)), mean_square(wide(other))
+    if not 0 < apart < size < math.inf:
+        return ()
+    return _explained(left, right, {**facts, "closeness": math.sqrt(apart / size) / 20}, (moved_or_related,))
 
 
 _Way = Callable[[Array, Array, Mapping[str, Any]], Found]

@@ -121,6 +121,8 @@ def _whole(left: Array, right: Array, facts: Facts) -> Step | None:
     for on, free, whole in (("left", left, right), ("right", right, left)):
         if not _is_whole(whole) or np.mean(np.abs(free - np.round(free)) > 1e-3) < 0.3:
             continue
+        if np.ptp(free - whole) <= _OFF * np.abs(free).max():  # one number was added to whole numbers
+            continue
         for words, (rule, hint) in _WHOLE.items():
             if fits(_whole_as(free, whole, rule), whole, facts["closeness"]):
                 return _whole_step(on, words, rule, hint)
@@ -305,7 +307,7 @@ def _rounding(left: Array, right: Array, facts: Facts) -> Finding | None:
     correlation = along / math.sqrt(square * energy)
     bias = total / math.sqrt(square * left.size)
     # one factor or offset near 1 or 0 is no rounding, but for a constant that is itself rounded
-    systematic = max(abs(correlation), abs(bias)) > max(0.3, 6 / math.sqrt(left.size))
+    systematic = max(abs(correlation), abs(bias)) > max(0.3, _by_chance(left.size))
     if terms > _LONGEST or (systematic and terms > _FEW):
         return None
     spread = math.sqrt(square / left.size) / size
@@ -320,6 +322,11 @@ def _rounding(left: Array, right: Array, facts: Facts) -> Finding | None:
         before=top,
         after=top,
     )
+
+
+def _by_chance(size: int) -> float:
+    """The cosine that errors of random signs have with anything, once in e**18: 6 / sqrt(size) of many, 1 of one."""
+    return math.sqrt(1 - math.exp(-36 / (size - 1))) if size > 1 else 1.0
 
 
 def _numbers(array: Array) -> Array:

@@ -29,8 +29,15 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
     if abs(factor + 1) < facts["closeness"]:
         return Step("sign", "times -1", np.negative, "-{left}", "-{right}")
     number, hint = _constant(factor, facts) if isinstance(factor, float) else (f"({factor:.7g})", _turn(factor))
-    words = f"times {number}"
-    return Step("scale", words, lambda array: array * factor, f"{{left}} * {number}", f"{{right}} / {number}", hint, 1)
+    return _times(factor, number, hint)
+
+
+def _times(factor: complex, number: str, hint: str) -> Step:
+    """A factor, and how to write it: `x / 12` rather than `x * (1 / 12)`."""
+    fixes = [f"{{left}} * {number}", f"{{right}} / {number}"]
+    if number.startswith("(1 / "):
+        fixes = [f"{{left}} / {number[5:-1]}", f"{{right}} * {number[5:-1]}"]
+    return Step(SCALE.name, f"times {number}", partial(np.multiply, factor), *fixes, hint, 1)
 
 
 def few_numbers(left: Array, right: Array) -> Step | None:
@@ -53,8 +60,7 @@ def few_numbers(left: Array, right: Array) -> Step | None:
             factor, number = (count if text == "{}" else 1 / count), text.format(count)
             hint = (f"a sum over {count} elements against their mean would be this; so few numbers cannot tell, more "
                     f"samples would")  # fmt: skip
-            return Step(SCALE.name, f"times {number}", partial(np.multiply, factor), f"{{left}} * {number}",
-                        f"{{right}} / {number}", hint, 1)  # fmt: skip
+            return _times(factor, number, hint)
     return None
 
 
@@ -76,9 +82,16 @@ def _constant(factor: float, facts: Facts) -> tuple[str, str]:
     known = [(number, said) for number, said in _known(facts)
              if _is_about(factor, number, near) or _is_about(1 / factor, number, near)]  # fmt: skip
     if not known:
-        return f"{factor:.7g}", ""
+        return _in_digits(factor), ""
     number, hint = known[0][0], "; or ".join(dict.fromkeys(said for _, said in known[:_MOST_HINTS]))
     return (f"{number:.7g}" if _is_about(factor, number, near) else f"(1 / {number:.7g})"), hint
+
+
+def _in_digits(factor: float) -> str:
+    """A factor with four digits of its distance from 1, and seven of its own at least."""
+    apart = abs(factor - 1)
+    digits = 4 - math.floor(math.log10(apart)) if 0 < apart < 1 else 7
+    return f"{factor:.{min(15, max(7, digits))}g}"
 
 
 _MOST_HINTS = 4
@@ -164,17 +177,21 @@ SIGN = RelationCause(
 
 def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
     offset = _plain((right - left).mean(), facts["closeness"])
-    spread = float(np.std(right))
-    if abs(offset) <= 10 * facts["closeness"] * max(spread, 1e-30) or not leaves_little(left + offset, right, left):
-        return None
-    if not fits(left + offset, right, facts["closeness"]):
+    if not leaves_little(left + offset, right, left) or not fits(left + offset, right, facts["closeness"]):
         return None
     # the offset may be so large that any noise is small beside it
-    if np.std(right - left - offset) > max(facts["closeness"], 1e-3) * spread:
+    if np.std(right - left - offset) > max(facts["closeness"], 1e-3) * float(np.std(right)):
         return None
-    number = f"{offset:.7g}" if isinstance(offset, float) else f"({offset:.7g})"
-    return Step("offset", f"plus {number}", lambda array: array + offset, f"{{left}} + {number}",
-                f"{{right}} - {number}", freedom=1)  # fmt: skip
+    words = f"plus {offset:.7g}" if isinstance(offset, float) else f"plus ({offset:.7g})"
+    return Step("offset", words, lambda array: array + offset, _plus("{left}", offset), _plus("{right}", -offset),
+                freedom=1)  # fmt: skip
+
+
+def _plus(text: str, number: complex) -> str:
+    """A sum in code, `x - 0.5` rather than `x + -0.5`."""
+    if not isinstance(number, float):
+        return f"{text} + ({number:.7g})"
+    return f"{text} {'-' if number < 0 else '+'} {abs(number):.7g}"
 
 
 def _add(array: Array, random: np.random.Generator) -> Array | None:
@@ -209,8 +226,8 @@ def _affine(left: Array, right: Array, facts: Facts) -> Step | None:
     if not leaves_little(left * factor + offset, right, left):
         return None
     words = f"times {factor:.7g} plus {offset:.7g}"
-    return Step("affine", words, lambda array: array * factor + offset, f"{{left}} * {factor:.7g} + {offset:.7g}",
-                f"({{right}} - {offset:.7g}) / {factor:.7g}", freedom=2)  # fmt: skip
+    return Step("affine", words, lambda array: array * factor + offset, _plus(f"{{left}} * {factor:.7g}", offset),
+                f"({_plus('{right}', -offset)}) / {factor:.7g}", freedom=2)  # fmt: skip
 
 
 def _normalise(array: Array, random: np.random.Generator) -> Array | None:

@@ -89,6 +89,46 @@ def test_an_offset_of_nearly_equal_numbers(base):
     assert one(left, (left + 0.5 * base) * noise).causes == ("offset",)
 
 
+@pytest.mark.parametrize("size", [8, 10, 32, 40, 4000])
+@pytest.mark.parametrize(("base", "spread"), [(0, 100), (0, 18), (-50, 100), (30, 20)])
+@pytest.mark.parametrize("number", [1e-3, -1e-3])
+def test_a_small_offset_is_no_rounding(size, base, spread, number):
+    """Its size could be that of rounding errors of long sums, but those do not all have one sign."""
+    left = (base + np.random.default_rng(size).random(size) * spread).astype(np.float32)
+    found = one(left, left + np.float32(number))
+    assert found.causes == ("offset",)
+    assert eval(found.left_fix, {"left": 0}) == pytest.approx(number, rel=0.02)
+    assert eval(found.right_fix, {"right": 0}) == pytest.approx(-number, rel=0.02)
+    assert f"left {'-' if number < 0 else '+'} 0.00" in found.left_fix
+
+
+def test_a_factor_very_near_to_one_is_no_rounding():
+    found = one(LEFT, LEFT * (1 + 3.3333e-6), dtypes=("float64", "float64"))
+    assert found.causes == ("scale",)
+    assert eval(found.left_fix, {"left": 1}) == pytest.approx(1 + 3.3333e-6, abs=1e-9)
+
+
+def test_where_all_are_nearly_one_number_an_offset_is_a_factor_as_well():
+    left = (300 + np.random.default_rng(0).random(40)).astype(np.float32)
+    found = diagnose(left, left + np.float32(1e-3))
+    assert {each.causes for each in found} == {("offset",), ("scale",)}
+    assert all("explained as well by" in each.hint for each in found)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("size", [8, 12, 36, 300])
+def test_rounding_of_a_long_sum_is_no_offset(seed, size):
+    random = np.random.default_rng(seed)
+    terms = random.standard_normal((size, 4000), np.float32) + np.float32(0.2)
+    found = diagnose(np.cumsum(terms, 1)[:, -1], np.cumsum(terms[:, ::-1], 1)[:, -1])
+    assert [each.causes for each in found] == [("rounding",)]
+
+
+def test_whole_numbers_plus_a_number_were_not_rounded():
+    assert one(np.arange(12.0), np.arange(12.0) + 1e-2).causes == ("offset",)
+    assert one(np.arange(12.0) + 0.5, np.arange(12.0)).causes == ("offset",)
+
+
 def test_images_normalised():
     pixels = RANDOM.integers(0, 256, (4, 9, 9, 3)).astype(np.float32)
     found = one(pixels, pixels / 127.5 - 1)
@@ -110,8 +150,7 @@ def test_a_factor_next_to_one_is_told_by_its_distance_from_one(factor, known):
     found = one(LEFT, LEFT * factor)
     assert found.causes == ("scale",)
     assert ("320 / 319" in found.hint) == known
-    step = float(found.left_fix.rpartition("*")[2].strip(" ()").rpartition("/ ")[2])
-    step = 1 / step if "1 /" in found.left_fix else step
+    step = eval(found.left_fix, {"left": 1})
     assert abs(step / factor - 1) < 1e-3 * abs(factor - 1) or abs(step - factor) < 1e-6
 
 
@@ -134,6 +173,8 @@ def test_a_sum_against_a_mean_is_seen_in_one_number(shape, factor, words):
     assert found.causes == (("sign",) if factor == -1 else ("scale",))
     assert ("cannot tell" in found.hint) == (factor != -1)
     assert eval(found.left_fix, {"left": left}) == pytest.approx(left * factor)
+    assert eval(found.right_fix, {"right": left * factor}) == pytest.approx(left)
+    assert "(1 /" not in found.left_fix + found.right_fix
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0001, 39.99, 501, 0.3, -2, -1.001, 1])
