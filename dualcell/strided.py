@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ def copy_into(target: Array, values: Array) -> None:
         np.copyto(target[index], values[index])
 
 
-def in_c_order(values: Array, dtype: DTypeLike = None) -> Array:
+def in_c_order(values: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """The values in C order; itself if it is that already, else a new array.
 
     Examples:

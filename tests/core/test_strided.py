@@ -52,8 +52,8 @@ def test_in_c_order(values):
 def test_what_lies_in_order_is_not_copied():
     values = np.zeros((300, 300), np.float32)
     assert in_c_order(values) is values
-    assert in_c_order(values, np.float32) is values
-    assert in_c_order(values, ">f4") is not values
+    assert in_c_order(values, np.dtype(np.float32)) is values
+    assert in_c_order(values, np.dtype(">f4")) is not values
 
 
 def test_one_row_for_all_is_copied_to_each():
