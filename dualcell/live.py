@@ -57,6 +57,7 @@ class Live:
         self._memory: list[PeakMemory] = []
         self._peaks: list[tuple[int | None, str]] = [(None, ""), (None, "")]
         self._figures: set[int] = set()
+        self._threads = frozenset(threading.enumerate())
         self._spans: list[tuple[float, float | None]] = []  # begin and end of each block
         self._outlet: Outlet | None = None
         self._note = ""
@@ -80,11 +81,16 @@ class Live:
         self._figures = open_figures()
         self._spans.append((time.perf_counter(), None))
         self._note = ""
-        self._outlet = Outlet(self._shell, self._recordings[:: 1 - 2 * index], self.show_now)
+        others = {} if index == 0 else dict.fromkeys(self._new_threads(), self._recordings[0])
+        self._outlet = Outlet(self._shell, self._recordings[:: 1 - 2 * index], self.show_now, others)
         self._outlet.open()
         if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, name="dualcell lanes", daemon=True)
             self._ticker.start()
+
+    def _new_threads(self) -> list[threading.Thread]:
+        """Those that the first block has started, and that go on."""
+        return [thread for thread in threading.enumerate() if thread not in self._threads]
 
     def close(self, note: str = "") -> None:
         """The block has ended; `note` says what is done until the next one begins."""
@@ -157,6 +163,9 @@ class Live:
 
     def _refresh(self) -> int:
         """Show how things stand, if that is news; the size of what was sent."""
+        outlet = self._outlet
+        if outlet is not None and outlet.is_taken:  # the view would go into the widget
+            return 0
         progress = self._progress()
         changes = tuple(recording.changes for recording in self._recordings)
         state = changes, progress.names, progress.note, tuple(lane.state for lane in progress.lanes)

@@ -3,7 +3,8 @@
 Methods of the kernel's own objects are replaced, not the objects: whoever holds
 `sys.stdout` (a logging handler, a tee, a thread) writes into the lane too while the block
 runs, and to the front end again afterwards. What a child process writes, what libraries
-write past Python, and what belongs to another cell goes the way it always goes.
+write past Python, what an output widget takes, and what belongs to another cell goes the
+way it always goes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from dualcell.bundles import shown
 from dualcell.recording import Recording
+from dualcell.widgets import OutputWidgets
 
 
 def can_be_led(shell: Any) -> bool:
@@ -35,12 +37,20 @@ class Outlet:
         shell: a kernel's, see `can_be_led`.
         recordings: the lane, and then the others, whose displays may be updated too.
         before_passing: called before anything goes to the front end that no lane can hold.
+        threads: those that belong to another lane.
     """
 
-    def __init__(self, shell: Any, recordings: Sequence[Recording], before_passing: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        recordings: Sequence[Recording],
+        before_passing: Callable[[], None],
+        threads: Mapping[threading.Thread, Recording],
+    ) -> None:
         self._recordings = recordings
-        self._recording = recordings[0]
         self._before_passing = before_passing
+        self._threads = threads
+        self._widgets = OutputWidgets()
         self._shell = shell
         self._process = os.getpid()
         self._open = True
@@ -73,18 +83,31 @@ class Outlet:
         self._replaced.append((owner, name, new, vars(owner).get(name)))
         setattr(owner, name, new)
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether an output widget takes at the moment what comes of this cell."""
+        return self._widgets.take(self._cell)
+
     def _is_ours(self, owner: Any) -> bool:
-        """Whether what is written now belongs to this block."""
-        return self._open and os.getpid() == self._process and _cell_of(owner) == self._cell
+        """Whether what is written now belongs into a lane."""
+        return self._open and os.getpid() == self._process and _cell_of(owner) == self._cell and not self.is_taken
+
+    @property
+    def _recording(self) -> Recording:
+        """The lane of the thread that asks."""
+        return self._threads.get(threading.current_thread(), self._recordings[0])
 
     def _writer(self, kind: str, stream: Any) -> Callable[[Any], Any]:
-        original, record, watcher = stream.write, self._recording.write, getattr(stream, "watch_fd_thread", None)
+        original, watcher = stream.write, getattr(stream, "watch_fd_thread", None)
 
         def write(text: Any) -> Any:
-            if not isinstance(text, str) or not self._is_ours(stream) or threading.current_thread() is watcher:
+            if not isinstance(text, str) or not self._is_ours(stream):
+                return original(text)
+            if threading.current_thread() is watcher:  # a child process has written it
+                self._before_passing()
                 return original(text)
             if text:
-                record(kind, text)
+                self._recording.write(kind, text)
             return len(text)
 
         return write
@@ -100,7 +123,8 @@ class Outlet:
             display_id = transient.get("display_id")
             content = shown(data, metadata)  # pyright: ignore[reportUnknownArgumentType]
             if named.get("update"):
-                if not any(recording.replace(str(display_id), content) for recording in self._recordings):
+                held = [recording.replace(str(display_id), content) for recording in self._recordings]  # both may
+                if not any(held):
                     original(data, metadata, **named)
                 elif content is None:  # it has outgrown the lane
                     self._before_passing()

@@ -29,18 +29,21 @@ LANES, LANE = ".dualcell-lanes", ".dualcell-lane"
 @pytest.fixture(scope="module", params=ADDRESSES)
 def running(request, jupyter, chromium):
     """A notebook in which CELL has run."""
-    address, folder = jupyter
-    name = f"{request.param}.ipynb"
-    write(folder / "files" / name, nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(CELL))
-    page = chromium.new_page(viewport={"width": 1280, "height": 1600})
-    opened = FrontEnd(page, address, request.param, name)
-    opened.wait_for_kernel()
-    opened.run(0)
-    opened.wait_until_run(0)
-    opened.run(1)
-    opened.wait_until_run(1)
+    opened = opened_and_run(request.param, f"{request.param}.ipynb", jupyter, chromium, CELL)
     yield opened
-    page.close()
+    opened.page.close()
+
+
+def opened_and_run(front_end, name, jupyter, chromium, cell):
+    address, folder = jupyter
+    write(folder / "files" / name, nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(cell))
+    page = chromium.new_page(viewport={"width": 1280, "height": 1600})
+    opened = FrontEnd(page, address, front_end, name)
+    opened.wait_for_kernel()
+    for number in (0, 1):
+        opened.run(number)
+        opened.wait_until_run(number)
+    return opened
 
 
 def boxes(front):
@@ -96,3 +99,43 @@ def test_on_a_narrow_screen_lanes_stack(running):
         assert upper["y"] + upper["height"] <= lower["y"]
     finally:
         running.page.set_viewport_size({"width": 1280, "height": 1600})
+
+
+WIDGETS = """\
+%%dual y
+# --- numpy: left ---
+import ipywidgets
+from IPython.display import clear_output
+print("important before")
+taken = ipywidgets.Output()
+with taken:
+    print("gone")
+    clear_output()
+    print("in the widget")
+    time.sleep(0.6)
+display(taken)
+y = np.ones(3)
+# --- numpy: right ---
+ipywidgets.interact(lambda a: print("interact", a), a=(0, 5))
+print("important after")
+y = np.ones(3)"""
+
+
+@pytest.mark.parametrize("front_end", ADDRESSES)
+def test_output_widgets_show_what_they_took_below_the_lanes(front_end, jupyter, chromium):
+    opened = opened_and_run(front_end, f"widgets-{front_end}.ipynb", jupyter, chromium, WIDGETS)
+    cell = opened.cell(1)
+    outputs = cell.locator(".widget-output")
+    outputs.get_by_text("interact 2").wait_for()
+    assert [outputs.nth(index).inner_text().strip() for index in range(outputs.count())] == [
+        "in the widget",
+        "interact 2",
+    ]
+    lanes = cell.locator(LANE)
+    assert [lanes.nth(index).locator("pre").inner_text().strip() for index in (0, 1)] == [
+        "important before",
+        "important after",
+    ]
+    assert cell.locator("table").count() >= 1
+    assert lanes.nth(0).bounding_box()["y"] < outputs.nth(0).bounding_box()["y"]
+    opened.page.close()

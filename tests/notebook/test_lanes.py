@@ -130,6 +130,33 @@ def test_real_widgets_are_shown_below(hooked):
     assert reply.lanes == ["before\nafter", ""]
 
 
+OUTPUT = """\
+import ipywidgets, time
+from IPython.display import clear_output
+print('before')
+taken = ipywidgets.Output(){more}
+with taken:
+    print('in the widget')
+    clear_output()
+    display('shown there'){wait}
+print('after')"""
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
+@pytest.mark.parametrize("wait", ["", "\n    time.sleep(0.7)"])
+@pytest.mark.parametrize("more", ["", "\ndisplay(taken)"])
+def test_what_an_output_widget_takes_is_left_to_it(hooked, more, wait):
+    """Front ends put into it what carries the cell's message while its `msg_id` says so; no view may come then."""
+    reply = hooked.succeed(cell(OUTPUT.format(more=more, wait=wait)))
+    assert reply.lanes == ["before\nafter", ""]
+    within = ["stream", "clear_output", "display_data"]
+    for messages, kinds in ((reply.messages, within), (reply.live, within[2:])):
+        entered, left = [index for index, (kind, content) in enumerate(messages)
+                         if kind == "comm_msg" and "msg_id" in content["data"].get("state", ())]  # fmt: skip
+        assert [kind for kind, _ in messages[entered + 1 : left]] == kinds
+    assert hooked.value("taken.msg_id") == ""
+
+
 def test_colours(hooked):
     page = data(hooked.succeed(cell("print('\\x1b[32mgreen\\x1b[0m <b>')")))
     assert '<span class="dualcell-green">green</span> &lt;b&gt;' in page
@@ -170,6 +197,12 @@ def test_ctrl_c_keeps_the_lanes(hooked):
     failed, queued = hooked.interrupt(text, "queued = 1", when="left")
     assert (failed.status, queued.status) == ("error", "aborted")
     assert failed.lanes == ["left", ""]
+
+
+def test_a_thread_that_goes_on_prints_into_the_lane_of_its_block(hooked):
+    go_on = "import threading, time\ndef work():\n    time.sleep(0.3)\n    print('late left')\n"
+    left = f"{go_on}thread = threading.Thread(target=work); thread.start()\nprint('left')"
+    assert hooked.succeed(cell(left, "print('right')\nthread.join()")).lanes == ["left\nlate left", "right"]
 
 
 def test_threads_print_into_the_lane_of_their_block(hooked):
@@ -382,15 +415,24 @@ def test_what_libraries_write_past_python(name, tmp_path, monkeypatch):
     kernel = Kernel(name, tmp_path)
     try:
         kernel.succeed("%load_ext dualcell\nimport numpy as np, os, time")
-        reply = kernel.succeed(cell("print('left')\nos.system('echo past'); time.sleep(0.5)"))
+        past = "os.system('echo past'); time.sleep(0.1)"
+        reply = kernel.succeed(cell(f"print('left')\n{past}", f"time.sleep(0.5)\n{past}"))
     finally:
         kernel.stop()
-    assert (reply.stdout, reply.lanes) == ("past\n", ["left", ""])
+    assert (reply.stdout, reply.lanes) == ("past\npast\n", ["left", ""])
+    kinds = [kind for kind, _ in reply.messages]
+    assert kinds == ["display_data", *["stream"] * (len(kinds) - 1)]  # below, however soon it came
 
 
 def test_a_display_of_the_left_block_is_updated_by_the_right(hooked):
     reply = hooked.succeed(cell("handle = display('old', display_id=True)", "handle.update('new')\nprint('right')"))
     assert reply.lanes == ["'new'", "right"]
+
+
+def test_one_display_in_both_blocks_is_updated_in_both(hooked):
+    shown = "display('old', display_id='same')"
+    update = "from IPython.display import update_display\nupdate_display('new', display_id='same')"
+    assert hooked.succeed(cell(shown, f"{shown}\n{update}")).lanes == ["'new'", "'new'"]
 
 
 def test_a_display_that_outgrows_its_lane_is_shown_below(hooked):

@@ -29,6 +29,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "bundles.py": (1, set()),
     "recording.py": (1, set()),
     "outlet.py": (2, set()),
+    "widgets.py": (0, set()),
     "figures.py": (0, {"IPython"}),
     "peak.py": (10, set()),
     "render/ansi.py": (0, set()),
