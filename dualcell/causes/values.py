@@ -34,10 +34,11 @@ def _scale(left: Array, right: Array, facts: Facts) -> Step | None:
 
 def _times(factor: complex, number: str, hint: str) -> Step:
     """A factor, and how to write it: `x / 12` rather than `x * (1 / 12)`."""
-    fixes = [f"{{left}} * {number}", f"{{right}} / {number}"]
+    there, back = (" * ", number), (" / ", number)
     if number.startswith("(1 / "):
-        fixes = [f"{{left}} / {number[5:-1]}", f"{{right}} * {number[5:-1]}"]
-    return Step(SCALE.name, f"times {number}", partial(np.multiply, factor), *fixes, hint, 1)
+        there, back = ((sign, number[5:-1]) for sign in (" / ", " * "))
+    fixes = [side + "".join(way) for side, way in (("{left}", there), ("{right}", back))]
+    return Step(SCALE.name, f"times {number}", partial(np.multiply, factor), fixes[0], fixes[1], hint, 1)
 
 
 def few_numbers(left: Array, right: Array) -> Step | None:
