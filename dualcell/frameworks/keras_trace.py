@@ -6,11 +6,12 @@ hold no values, as Keras itself does to find a layer's output shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from dualcell.frameworks.keeping import unchanged
 from dualcell.weights.inventory import Layer
 from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
 
@@ -26,12 +27,14 @@ class Symbolic:
         fresh: the same structure with new symbolic tensors, and each leaf's new one.
         is_tensor: whether a leaf is a symbolic tensor.
         inputs: symbolic arguments for a built model: positional ones and keyword ones; None if unknown.
+        scope: around such calls, so that no variable is written.
     """
 
     flatten: Callable[[Any], list[Any]]
     fresh: Callable[[Any], Any]
     is_tensor: Callable[[Any], bool]
     inputs: Callable[[Any], tuple[list[Any], dict[str, Any]] | None]
+    scope: Callable[[], AbstractContextManager[Any]]
 
 
 class Unseen(Exception):
@@ -50,28 +53,12 @@ def trace(model: Any, layers: Sequence[Layer], children: Callable[[Any], list[tu
     """
     walker = _Walker(layers, children, symbolic)
     try:
-        with _unchanged(model):
+        parts = model._flatten_layers()  # noqa: SLF001 - Keras has no public name for it
+        with unchanged(parts), symbolic.scope() if symbolic else nullcontext():
             results = walker.root(model)
     except Exception:  # any `call` may refuse symbolic tensors, in its own words; then the order has to do
         return None
     return Trace(tuple(walker.steps), tuple(results))
-
-
-@contextmanager
-def _unchanged(model: Any) -> Generator[None]:
-    """Put back what calls on symbolic tensors leave in the layers."""
-    before: list[tuple[Any, dict[str, Any], list[tuple[Any, int]]]] = []
-    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public name for it
-        lists = [vars(layer).get(name) for name in ("_inbound_nodes", "_outbound_nodes")]
-        before.append((layer, dict(vars(layer)), [(each, len(each)) for each in lists if each is not None]))
-    try:
-        yield
-    finally:
-        for layer, attributes, lists in before:
-            vars(layer).clear()
-            vars(layer).update(attributes)
-            for nodes, length in lists:
-                del nodes[length:]
 
 
 class _Walker:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.saving import saving_lib  # how its files are laid out has no public name
 
 from dualcell.coded import HostArray
@@ -27,7 +28,9 @@ class KerasModels:
         return KerasReader(keras.layers.Layer, _own, _SYMBOLIC).inventory(model)
 
     def write(self, array: Any, values: HostArray) -> None:
-        array.assign(keras_array(values))
+        given = keras_array(values)
+        # JAX keeps the memory it is handed, which may be the source's
+        array.assign(np.array(given) if keras.config.backend() == "jax" else given)
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         return file_names(model, saving_lib)
@@ -79,5 +82,5 @@ def _of_shape(shape: Any) -> Any:
     return keras.KerasTensor(tuple(shape))
 
 
-_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs)
+_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs, keras.StatelessScope)
 models = KerasModels()

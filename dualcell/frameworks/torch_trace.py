@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
 import torch.fx
 
+from dualcell.frameworks.keeping import unchanged
 from dualcell.frameworks.torch_transformers import PLAIN
 from dualcell.weights.inventory import Layer
 from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
@@ -29,7 +29,7 @@ def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trac
     if id(model) in stages or type(model).forward in PLAIN:
         model = _Around(model)
     try:
-        with _unchanged(model):
+        with unchanged(model.modules()), torch.random.fork_rng(devices=()):
             graph = tracer.trace(model)
     except Exception:  # any forward may refuse stand-ins, in its own words; then the order has to do
         return None
@@ -39,6 +39,8 @@ def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trac
 
 class _Tracer(torch.fx.Tracer):
     """Goes into every module but those of the table; into torch's transformers by their plain path."""
+
+    proxy_buffer_attributes = True  # what `forward` writes into buffers, it writes into stand-ins
 
     def __init__(self, holders: set[int]) -> None:
         super().__init__()
@@ -87,18 +89,6 @@ class _Around(torch.nn.Module):
 
     def forward(self, first: Any, second: Any = None, third: Any = None) -> Any:
         return self.inner(*(first, second, third)[: self.count])
-
-
-@contextmanager
-def _unchanged(model: Any) -> Generator[None]:
-    """Put back what `forward` stores in the modules: it would be stand-ins."""
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)
 
 
 def _stages(layers: Sequence[Layer]) -> dict[int, Stages]:

@@ -38,6 +38,11 @@ class TorchModels:
 
     def inventory(self, model: Any) -> Inventory:
         model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+        if isinstance(model, torch.jit.ScriptModule):
+            raise PlanError(
+                "a torch.jit.ScriptModule does not say what its layers are; plan with the nn.Module that it was made "
+                "of, and load the other's state_dict() into it afterwards."
+            )
         names: dict[int, str] = {}  # a tied tensor goes by the first of its names
         arrays: dict[str, Any] = {}
         for path, array in (*model.named_parameters(), *model.named_buffers()):
@@ -51,7 +56,7 @@ class TorchModels:
     def write(self, array: Any, values: HostArray) -> None:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""
         tensor = _tensor(values, array)
-        with torch.no_grad():
+        with torch.inference_mode() if array.is_inference() else torch.no_grad():
             if not _is_plain(array, tensor):
                 array.copy_(tensor)
                 return

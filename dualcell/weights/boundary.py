@@ -45,11 +45,15 @@ def with_features(matching: Matching, sides: Sequence[Inventory], flatten: Flatt
 
 
 def _check_given(flatten: Any) -> None:
-    if not (isinstance(flatten, Mapping) and all(isinstance(maps, tuple | list | None) for maps in flatten.values())):
+    if not (isinstance(flatten, Mapping) and all(maps is None or _are_sizes(maps) for maps in flatten.values())):
         raise PlanError(
             f"flatten: expected a dict of a layer's path to the height, width and channels before it, as in "
             f"{{'fc': (7, 7, 512)}}, or to None, got {flatten!r}."
         )
+
+
+def _are_sizes(maps: Any) -> bool:
+    return isinstance(maps, tuple | list) and all(isinstance(size, int) and size > 0 for size in maps)
 
 
 def _called(layer: Layer) -> tuple[str, ...]:

@@ -45,6 +45,11 @@ with torch.no_grad():
     right = net(torch.from_numpy(np.moveaxis(x, -1, 1).copy())).numpy()
 np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
 dualcell.plan_weights(net, other).apply()
+bits = [keras.ops.convert_to_numpy(weight).tobytes() for weight in other.weights]
+with torch.no_grad():
+    for array in (*net.parameters(), *net.buffers()):
+        array.add_(1)  # as an optimizer does: the models share no memory
+assert [keras.ops.convert_to_numpy(weight).tobytes() for weight in other.weights] == bits
 for one, two in zip(model.weights, other.weights):
     assert keras.ops.convert_to_numpy(one).tobytes() == keras.ops.convert_to_numpy(two).tobytes()
 
