@@ -178,6 +178,10 @@ class ModelAdapter(Protocol):
         """Put values into one of the inventory's arrays, in place, cast to its dtype."""
         ...
 
+    def inference(self, model: Any) -> AbstractContextManager[Any]:
+        """The model as it is used when it is not trained; as it was, afterwards."""
+        ...
+
     def file_names(self, model: Any) -> dict[int, list[str]]:
         """Id of each of the inventory's arrays -> its names in the files this library writes, the usual one first."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -31,6 +32,9 @@ class KerasModels:
         given = keras_array(values)
         # JAX keeps the memory it is handed, which may be the source's
         array.assign(np.array(given) if keras.config.backend() == "jax" else given)
+
+    def inference(self, model: Any) -> AbstractContextManager[Any]:
+        return nullcontext()  # as it is called unless `training=True` is said
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         return file_names(model, saving_lib)

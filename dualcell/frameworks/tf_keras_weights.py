@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import tf_keras
@@ -27,6 +28,9 @@ class TfKerasModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         array.assign(keras_array(values))
+
+    def inference(self, model: Any) -> AbstractContextManager[Any]:
+        return nullcontext()  # as it is called unless `training=True` is said
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         return file_names(model, saving_lib)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -63,6 +64,17 @@ class TorchModels:
             # PyTorch's threads wait for each other on a busy machine, 20 ms for each array
             copy_into(array.detach().numpy(), tensor.numpy())
             increment_version(array)  # or autograd would not see that it has changed
+
+    @contextmanager
+    def inference(self, model: Any) -> Generator[None]:
+        before = [(module, module.training) for module in model.modules()]
+        model.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for module, training in before:
+                module.training = training
 
     def file_names(self, model: Any) -> dict[int, list[str]]:
         names: dict[int, list[str]] = defaultdict(list)

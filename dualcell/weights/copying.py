@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
@@ -130,27 +131,31 @@ def _assembled(rows: Sequence[Row], sources: Mapping[str, Any], old: HostArray, 
     return Coded(whole, first.table, first.name) if same and first is not None else whole
 
 
-def write_all(staged: Mapping[str, HostArray], targets: Mapping[str, Any], read: Read, write: Write) -> None:
-    """Write every array, or none.
+@contextmanager
+def all_or_nothing(targets: Mapping[str, Any], read: Read, write: Write) -> Generator[Callable[[str, HostArray], None]]:
+    """Gives the verb that writes an array; if anything fails inside, all have their old values again.
 
     Raises:
-        PlanError: a write failed; what had been written has its old values again.
+        PlanError: a write failed.
     """
     old: dict[str, HostArray] = {}
-    try:
-        for name, values in staged.items():
-            before = read(targets[name])
-            old[name] = copied(before)
+
+    def put(name: str, values: HostArray) -> None:
+        old[name] = copied(read(targets[name]))
+        try:
             write(targets[name], values)
-    except BaseException as error:
+        except Exception as error:
+            raise PlanError(
+                f"{name} could not be written: {type(error).__name__}: {error}. What had been written before has its "
+                f"old values again."
+            ) from error
+
+    try:
+        yield put
+    except BaseException:
         for name, values in old.items():
             write(targets[name], values)
-        if not isinstance(error, Exception):
-            raise
-        raise PlanError(
-            f"{list(old)[-1] if old else 'the target'} could not be written: {type(error).__name__}: {error}. "
-            f"What had been written before has its old values again."
-        ) from error
+        raise
 
 
 def untangled(staged: dict[str, HostArray], targets: Mapping[str, Any], read: Read) -> dict[str, HostArray]:

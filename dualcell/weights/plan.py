@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
 from dualcell.weights.configuration import Configuration, configuration, norm_hints
-from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
+from dualcell.weights.copying import all_or_nothing, check_dropped, is_exact, stage, untangled
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
 from dualcell.weights.notation import arrays_of, read_draft, written
+from dualcell.weights.outputs import outputs_apart
 from dualcell.weights.rows import Draft, Row, draft, left_out
 from dualcell.weights.table import PlanTable
 
@@ -35,6 +37,7 @@ class WeightPlan:
         draft: the rows, and what cannot be copied.
         differences: settings of matched layers that differ although their weights fit; empty in a plan from a file.
         copied: whether this is what `apply` gave back.
+        apart: of one that was checked, the largest difference of the outputs over the largest output; else None.
         reviewed: whether it is from a file that someone has looked at and kept.
     """
 
@@ -44,6 +47,7 @@ class WeightPlan:
     differences: tuple[Configuration, ...]
     adapter: ModelAdapter = field(repr=False)
     copied: bool = False
+    apart: float | None = None
     reviewed: bool = False
 
     @property
@@ -66,7 +70,9 @@ class WeightPlan:
         """Every weight of both models has its place, and at least one is copied."""
         return bool(self.rows) and not (self.draft.problems or self.source_left or self.target_left)
 
-    def apply(self, *, partial: bool = False, allow_dtype: bool = False) -> WeightPlan:
+    def apply(
+        self, *, partial: bool = False, allow_dtype: bool = False, check: Callable[[], Any] | None = None
+    ) -> WeightPlan:
         """Copy the values into the target, all of them or none.
 
         The target's arrays stay the same objects on the same devices; gradients, optimizers
@@ -77,26 +83,56 @@ class WeightPlan:
             partial: copy what has its place although something is left over.
             allow_dtype: let values be rounded into a narrower dtype. A dtype that holds
                 every value of the other needs no permission.
+            check: a function that runs both models on the same input and returns both
+                outputs, source first: `lambda: (model(x), net(y))`. It is called after the
+                copy, with both models set to inference; if the outputs differ by more than
+                rounding, everything has its old values again. What no plan can see, such as
+                two parts of a layer that one model uses in another order, shows there.
 
         Returns:
             The plan, which now says that it was copied.
 
         Raises:
             PlanError: the plan is not complete, a dtype would round, a weight without a
-                place does something, or a write failed. Nothing has changed then.
+                place does something, a write failed, or the outputs differ. Nothing has
+                changed then; neither if `check` raises an error of its own, which goes on.
         """
         if not (self.complete or partial):
             raise PlanError(f"the plan is not complete: {'; '.join(self._lacking())}. {_WAY_OUT}")
         if not self.rows:
             raise PlanError("the plan has no row, so there is nothing to copy.")
-        for sentence in () if self.reviewed else self._unseen():
+        for sentence in () if self.reviewed or check else self._unseen():
             warnings.warn(sentence, stacklevel=2)
         self._check_dtypes(allow_dtype)
         check_dropped(self.draft.dropped, self.source.arrays, read)
         staged = stage(self.rows, self.source.arrays, self.target.arrays, read)
         staged = untangled(staged, {name: self.target.arrays[name] for name in staged}, read)
-        write_all(staged, self.target.arrays, read, self.adapter.write)
-        return replace(self, copied=True)
+        with all_or_nothing(self.target.arrays, read, self.adapter.write) as write:
+            for name, values in staged.items():
+                write(name, values)
+            apart = None if check is None else self._checked(check)
+        return replace(self, copied=True, apart=apart)
+
+    def _checked(self, run: Callable[[], Any]) -> float:
+        """How far the outputs of both models lie apart."""
+        with ExitStack() as stack:
+            for side in (self.source, self.target):
+                stack.enter_context(_adapter(side.model, "model").inference(side.model))
+            try:
+                apart = outputs_apart(run)
+            except PlanError as error:
+                raise PlanError(f"{error}. {_PUT_BACK}") from None
+        if not apart.is_rounding:
+            raise PlanError(". ".join([f"check: {apart}", *self._suspects(), _PUT_BACK]))
+        return apart.ratio
+
+    def _suspects(self) -> list[str]:
+        """What may be the reason if outputs differ, in sentences without their full stop."""
+        ordered = [row for row in self.rows if row.by == "order"]
+        said = [f"{_plural(len(self.differences), 'setting')} of the layers {_differ(self.differences)}, see the plan"]
+        return (said if self.differences else []) + (
+            [f"These went by the order of definition: {_pairs(ordered)}"] if ordered else []
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
@@ -158,12 +194,12 @@ class WeightPlan:
     def _summary(self) -> str:
         weights = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
         said = f"{weights} copied" if self.copied else f"{weights}: the plan is complete"
+        said += "" if self.apart is None else f"; outputs differ by {self.apart:.2g} of the largest"
         if not self.complete:
             said = f"{weights} copied; the rest has no place" if self.copied else f"{weights}: the plan is not complete"
         if not self.differences:
             return said
-        differ = "differs" if len(self.differences) == 1 else "differ"
-        return f"{said}; {_plural(len(self.differences), 'setting')} {differ}"
+        return f"{said}; {_plural(len(self.differences), 'setting')} {_differ(self.differences)}"
 
     def _check_dtypes(self, allow: bool) -> None:
         for row in self.rows:
@@ -188,6 +224,7 @@ class WeightPlan:
 
 
 _MOST = 8
+_PUT_BACK = "The target has its old values again."
 _LEFT_OUT = ("left out of the source", "left as it is in the target")
 _WAY_OUT = (
     "Pair them with overrides={'source path': 'target path'}, leave them out with {'path': None}, "
@@ -204,6 +241,15 @@ def _listed(paths: Sequence[str], side: Inventory) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _differ(found: Sequence[Any]) -> str:
+    return "differs" if len(found) == 1 else "differ"
+
+
+def _pairs(rows: Sequence[Row]) -> str:
+    more = f" and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
+    return ", ".join(f"{row.source_name} -> {row.target.name}" for row in rows[:_MOST]) + more
 
 
 def _said(one: Configuration) -> tuple[str, ...]:
