@@ -10,11 +10,11 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.keras_trace import Symbolic, trace
 from dualcell.strided import in_c_order
 from dualcell.weights.einsum import einsum_form
+from dualcell.weights.evidence import wiring_of
 from dualcell.weights.features import feature_orders, in_order, with_doubts
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import GRU_RESET_BEFORE, RMS_SCALING, Form, forms_of
 from dualcell.weights.reading import Found, Place, layers_of
-from dualcell.weights.steps import flow_of
 from dualcell.weights.unsupported import einsum_hint, hint_of
 
 Variables = Callable[[Any], list[Any]]
@@ -53,7 +53,7 @@ class KerasReader:
             return Inventory("keras", type(model).__name__, tuple(with_doubts(layers)), arrays)
         orders = feature_orders(steps)
         ordered = tuple(in_order(index, layer, orders) for index, layer in enumerate(layers))
-        return Inventory("keras", type(model).__name__, ordered, arrays, flow_of(steps, layers))
+        return Inventory("keras", type(model).__name__, ordered, arrays, wiring_of(steps, layers))
 
     def _walk(self, model: Any) -> Iterator[Place]:
         """Every layer once, the outer before the inner, in the model's order."""

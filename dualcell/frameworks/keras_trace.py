@@ -13,8 +13,9 @@ from typing import Any
 
 from dualcell.frameworks.keeping import unchanged
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
+from dualcell.weights.steps import Stages, Step, Trace, attended, detail_of, index_of, is_split, window_of
 
+_WITH_STATES = {"RNN", "LSTM", "GRU", "SimpleRNN"}
 _ONE_AFTER_THE_OTHER = {"RNN", "LSTM", "GRU", "SimpleRNN", "StackedRNNCells", "TimeDistributed"}
 
 
@@ -138,23 +139,30 @@ class _Walker:
     def part(self, tensor: Any, nodes: dict[int, int]) -> int:
         """The value of a tensor that a node gave; of one that splits, a step that says which part it is."""
         node = _node(tensor)
-        value = nodes[id(node)]
-        if not is_split(type(_operation(node, tensor)).__name__):
-            return value
+        value, name = nodes[id(node)], type(_operation(node, tensor)).__name__
         index = tensor._keras_history[2]  # noqa: SLF001
-        return self.add(Step("getitem", (value,), self.number(), detail=f"part {index}"))
+        if is_split(name):
+            return self.add(Step("getitem", (value,), self.number(), detail=f"part {index}"))
+        if index and name in _WITH_STATES:
+            return self.add(Step("getitem", (value,), self.number(), index=f"state {index}"))
+        return value
 
     def step(self, node: Any, tensor: Any, values: list[int]) -> int:
         """Add the steps of one node; returns the value it gives."""
         layer, inputs = _operation(node, tensor), _inputs(node)
         shapes = (_shape(inputs[0]) if inputs else (), _shape(tensor))
         stages = self.stages(layer)
+        if stages == () and type(layer).__name__ == "Attention" and 2 <= len(values) <= 3:
+            query, value, key = (*values, values[1])[:3]  # in this order, the key last
+            return [self.add(each) for each in attended(query, key, value, self.number)][-1]
         if stages is not None:
             name = type(layer).__name__
             given = () if stages else _given(node)
-            detail, window = detail_of(name, given), window_of(getattr(layer, "pool_size", None))
-            step = Step(name, tuple(values), self.number(), stages, shapes, detail=detail, source=layer, window=window)
-            return self.add(step)
+            return self.add(Step(
+                name, tuple(values), self.number(), stages, shapes, detail=detail_of(name, given), source=layer,
+                window=window_of(getattr(layer, "pool_size", None)), literal=_literal(layer, node),
+                index=index_of(given[1]) if name == "GetItem" and len(given) > 1 else "",
+            ))  # fmt: skip
         inner = layer if _graph(layer) is not None else getattr(layer, "layer", None)
         graph = _graph(inner) if inner is not None else None
         if graph is not None:
@@ -225,6 +233,24 @@ def _inputs(node: Any) -> list[Any]:
 def _given(node: Any) -> Sequence[Any]:
     """The positional arguments of a call in Keras 3; Keras 2 keeps those of its operations elsewhere."""
     return getattr(getattr(node, "arguments", None), "args", None) or getattr(node, "call_args", None) or ()
+
+
+def _literal(layer: Any, node: Any) -> str:
+    """The settings of a layer or operation, and the arguments of the call that are no tensors of the model."""
+    arguments = getattr(node, "arguments", None)
+    given = [*getattr(arguments, "args", ())], dict(getattr(arguments, "kwargs", {}))
+    plain = {name: value for name, value in vars(layer).items() if not name.startswith("_") and name != "name"}
+    return f"{_words(plain)} {_words(given[0])} {_words(given[1])}"
+
+
+def _words(values: Any) -> str:
+    """Numbers, texts, slices and sequences of them; what is none of these is left out."""
+    if isinstance(values, dict):
+        said = {name: _words(value) for name, value in sorted(values.items())}
+        return ", ".join(f"{name}={text}" for name, text in said.items() if text)
+    if isinstance(values, (list, tuple)):
+        return f"({', '.join(filter(None, map(_words, values)))})"
+    return repr(values) if values is None or isinstance(values, (int, float, str, slice, type(...))) else ""
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from inspect import Parameter, signature
+from itertools import count
 from typing import Any
 
 import torch.fx
@@ -11,7 +13,7 @@ import torch.fx
 from dualcell.frameworks.keeping import unchanged
 from dualcell.frameworks.torch_transformers import PLAIN
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, detail_of, is_split, window_of
+from dualcell.weights.steps import Stages, Step, Trace, attended, detail_of, index_of, is_split, window_of
 
 _SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
 
@@ -118,7 +120,7 @@ def _steps(
     steps: list[Step] = []
     results: tuple[int, ...] = ()
     for node in graph.nodes:
-        inputs = tuple(numbers[each] for each in node.all_input_nodes)
+        inputs = tuple(numbers[each] for each in _taken(node))
         if node.op == "output":
             results = inputs
         elif node.op == "placeholder":
@@ -129,16 +131,20 @@ def _steps(
             if not held and any(True for _ in module.parameters()):
                 return None  # torch's own containers of layers, that fx does not go into
             window = window_of(getattr(module, "kernel_size", None)) if "Pool" in type(module).__name__ else ""
-            steps.append(Step(type(module).__name__, inputs, numbers[node], held, window=window))
+            step = Step(type(module).__name__, inputs, numbers[node], held, window=window, literal=_settings(module))
+            steps.append(step)
         elif node.op == "get_attr":
             index = arrays.get(names.get(id(_attribute(model, node.target)), ""))
             steps.append(Step("get_attr", inputs, numbers[node], () if index is None else ((index,),)))
+        elif _name(node) == "scaled_dot_product_attention" and len(inputs) >= 3:
+            made = attended(inputs[0], inputs[1], inputs[2], count(len(numbers) + len(steps)).__next__)
+            steps += [*made[:-1], replace(made[-1], output=numbers[node])]
         else:
-            steps.append(_call(node, inputs, numbers[node]))
+            steps.append(_call(node, inputs, numbers[node], modules))
     return Trace(tuple(steps), results)
 
 
-def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
+def _call(node: Any, inputs: tuple[int, ...], output: int, modules: Mapping[str, Any]) -> Step:
     name = _name(node)
     if name == "getattr":
         name = str(node.args[1])
@@ -146,7 +152,64 @@ def _call(node: Any, inputs: tuple[int, ...], output: int) -> Step:
     if name == "getitem" and isinstance(node.args[1], int) and is_split(_name(node.args[0])):
         detail = f"part {node.args[1]}"
     window = window_of(_argument(node, 1, "kernel_size")) if "pool" in name and "adaptive" not in name else ""
-    return Step(name, inputs, output, blind=name in _SHAPES, detail=detail, window=window)
+    return Step(
+        name, inputs, output, blind=name in _SHAPES, detail=detail, window=window, literal=_literal(node),
+        index=_index(node, modules) if name == "getitem" else "",
+    )  # fmt: skip
+
+
+def _index(node: Any, modules: Mapping[str, Any]) -> str:
+    """What an index picks; of a recurrent layer's results the output says nothing, and states have numbers."""
+    taken, index = node.args
+    if _is(taken, modules, torch.nn.LSTM) and index == 1:
+        return ""  # both its states
+    if _is(taken, modules, torch.nn.RNNBase):
+        return f"state {index}" if index else ""
+    outer = taken.args[0] if _name(taken) == "getitem" else None
+    if outer is not None and _is(outer, modules, torch.nn.LSTM) and taken.args[1] == 1:
+        return f"state {1 + index}"
+    if (
+        outer is not None
+        and _index(taken, modules).startswith("state")
+        and index in (0, -1)
+        and _is_single(outer, modules)
+    ):
+        return ""  # of one layer in one direction there is one
+    return index_of(index)
+
+
+def _is_single(node: Any, modules: Mapping[str, Any]) -> bool:
+    """Whether a state is that of one layer, in one direction."""
+    while _name(node) == "getitem":
+        node = node.args[0]
+    return modules[node.target].num_layers == 1 and not modules[node.target].bidirectional
+
+
+def _is(node: Any, modules: Mapping[str, Any], kind: type) -> bool:
+    return node.op == "call_module" and isinstance(modules[node.target], kind)
+
+
+def _taken(node: Any) -> list[Any]:
+    """The values a call takes, in the order of its arguments, each as often as it takes it."""
+    taken: list[Any] = []
+    torch.fx.map_arg((node.args, node.kwargs), taken.append)
+    return taken
+
+
+def _literal(node: Any) -> str:
+    """The arguments of a call that are no values of the model."""
+    args, kwargs = torch.fx.map_arg((node.args, dict(node.kwargs)), lambda _: _VALUE)
+    return f"{args} {kwargs}"
+
+
+def _settings(module: Any) -> str:
+    try:
+        return module.extra_repr()
+    except Exception:  # the user's own, for show
+        return ""
+
+
+_VALUE = "_"
 
 
 def _argument(node: Any, place: int, name: str) -> Any:

@@ -21,11 +21,11 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.torch_slots import slots_of
 from dualcell.frameworks.torch_trace import trace
 from dualcell.strided import copy_into
+from dualcell.weights.evidence import wiring_of
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
 from dualcell.weights.reading import Found, Place, layers_of
 from dualcell.weights.slots import Slots
-from dualcell.weights.steps import flow_of
 from dualcell.weights.unsupported import computed_hint, projected_hint
 
 _RECURRENT = {"RNN_TANH": "rnn", "RNN_RELU": "rnn", "LSTM": "lstm", "GRU": "gru"}
@@ -51,7 +51,7 @@ class TorchModels:
             arrays[names.setdefault(id(array), path)] = array
         layers = tuple(layer for path, module in _walk(model, "") for layer in _layers(path, module, names))
         steps = trace(model, layers, names)
-        flow = None if steps is None else flow_of(steps, layers)
+        flow = None if steps is None else wiring_of(steps, layers)
         return Inventory("torch", type(model).__name__, layers, arrays, flow)
 
     def write(self, array: Any, values: HostArray) -> None:

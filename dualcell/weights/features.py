@@ -93,18 +93,21 @@ def _plain(shape: tuple[Any, ...]) -> Segments:
 def _wanted(trace: Trace) -> dict[int, Segments]:
     """Values without space axes that become maps: the maps they become."""
     images: set[int] = set()
+    channels_first: set[int] = set()
     wanted: dict[int, Segments] = {}
     for step in reversed(trace.steps):
         before, after = (len(shape) for shape in step.shapes)
         if _IMAGES.fullmatch(step.name):
             images.update(step.inputs)
+            channels_first.update(step.inputs if getattr(step.source, "data_format", "") == "channels_first" else ())
         elif before == 2 and after > 2 and "Reshape" in step.name:
             sizes = tuple(size for size in step.shapes[1][1:] if size is not None)
-            if (after > 3 or step.output in images) and len(sizes) == after - 1:
+            is_maps = (after > 3 or step.output in images) and step.output not in channels_first
+            if is_maps and len(sizes) == after - 1:
                 wanted[step.inputs[0]] = (sizes,)
         elif step.name not in (*_SEQUENCES, *_MIXING, *_TURNING):
-            if step.output in images and before == after:
-                images.update(step.inputs)
+            for kind in (images, channels_first):
+                kind.update(step.inputs if step.output in kind and before == after else ())
             if step.output in wanted and before == after == 2 and len(step.inputs) == 1:
                 wanted[step.inputs[0]] = wanted[step.output]
     return wanted
@@ -156,6 +159,8 @@ def _merged(step: Step, maps: dict[int, str], orders: dict[int, Order], spatial:
     """The order of features that the step merges from maps, or that were merged before; None if none were."""
     arriving = [orders[value] for value in step.inputs if _is_merged(orders.get(value))]
     before, after = step.shapes
+    if arriving == [Order((after[1:],))]:  # back in maps
+        return None
     if arriving:
         return None if _makes(step) else _alike(step, arriving)
     if len(after) != 3 or not any(value in spatial for value in step.inputs) or before[-1] in (after[-1], 1):

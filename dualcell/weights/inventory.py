@@ -162,6 +162,7 @@ class Flow:
             to its input since the last one (`maxpool before`).
         joins: for each layer, the parts of a concatenated input in their order; else empty.
         inputs: names of the inputs that are used, in their order.
+        evidence: what else tells layers apart, see `evidence.Evidence`; worked out when it is asked for.
     """
 
     before: tuple[tuple[int, ...], ...]
@@ -170,6 +171,7 @@ class Flow:
     uses: tuple[frozenset[str], ...] = ()
     joins: tuple[Join, ...] = ()
     inputs: tuple[str, ...] = ()
+    evidence: Callable[[], Any] = field(default=lambda: None, compare=False, repr=False)
 
     def within(self, indices: Sequence[int]) -> Flow:
         """The flow among some of the layers, which become the first, the second, ... of their own."""
@@ -189,6 +191,8 @@ class Flow:
             frozenset(known(self.turned)),
             tuple(self.uses[index] for index in indices),
             tuple(inside(self.joins[index]) for index in indices),
+            self.inputs,
+            lambda: self.evidence().within(indices),
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
+from dualcell.weights.evidence import told_apart
 from dualcell.weights.inventory import ORIGIN, Flow, Inventory, Join, Layer, Part
 from dualcell.weights.joins import are_untold, crossed_words, places_of_one_maker, telling, without_inputs
 from dualcell.weights.names import Couple, by_name, contradiction, likely
@@ -184,16 +185,40 @@ class _Matcher:
         used = [_apart({index: flows[side].uses[index] for index in alike[side]}) for side in (0, 1)]
         if all(len({*each.values()}) > 1 for each in used):
             return self._by_use(layers, used)
+        told = self._by_evidence(alike, flows)
+        if told:
+            return [(one, other, "flow") for one, other in told]
         reached = [sorted(alike[side], key=_place(flows[side])) for side in (0, 1)]
         orders = [[*zip(*map(sorted, alike), strict=True)], [*zip(*reached, strict=True)]]
-        if {*orders[0]} != {*orders[1]}:
+        any_will_do = all(self._can_change_places(side, alike[side]) for side in (0, 1))
+        if {*orders[0]} != {*orders[1]} and not any_will_do:
             reason = "the order of definition says otherwise than the order in which they are called"
             raise PlanError(_undecided(layers[0], layers[1], reason))
         couples = [(self.sides[0].layers[one], self.sides[1].layers[other]) for one, other in orders[0]]
         clash = contradiction(couples, numbers=True)
         if clash is not None:
             raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash)))
+        if not any_will_do:
+            self.notes.append(_guessed(layers[0], layers[1]))
         return [(one, other, "order") for one, other in orders[0]]
+
+    def _by_evidence(self, alike: tuple[list[int], list[int]], flows: tuple[Flow, Flow]) -> list[tuple[int, int]]:
+        """Layers that the inputs they stem from tell apart, or else all that is done with them."""
+        found = [flows[side].evidence() for side in (0, 1)]
+        if None in found:
+            return []
+        inputs = _input_pairs(flows[0], flows[1])
+        stems = [{index: found[side].stems[index] for index in alike[side]} for side in (0, 1)]
+        if inputs:
+            stems[0] = {index: _partners(stem, inputs) for index, stem in stems[0].items()}
+        words = [{index: found[side].words[index] for index in alike[side]} for side in (0, 1)]
+        return (told_apart(stems[0], stems[1]) if inputs else []) or told_apart(words[0], words[1])
+
+    def _can_change_places(self, side: int, indices: Sequence[int]) -> bool:
+        """Whether nothing in their own model tells these layers apart."""
+        flow = self.sides[side].flow
+        evidence = None if flow is None else flow.evidence()
+        return evidence is None or len({evidence.colours[index] for index in indices}) < 2
 
     def _by_use(self, layers: list[list[Layer]], used: list[dict[int, frozenset[str]]]) -> list[tuple[int, int, str]]:
         """Layers wired alike, told apart by what is done with their inputs and results, or by their stride."""
@@ -352,6 +377,16 @@ _UNTOLD = (
     ", and what is done to them does not tell whether that is one order; compare the outputs of both models after "
     "apply()"
 )
+
+
+def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
+    """What is said of layers that are not as good as each other, and that only their order tells apart."""
+    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    return (
+        f"{sources} are wired alike, and so are {targets}; they are used in different ways, which do not say in both "
+        f"models which is which, so they went by the order of definition. Copy with apply(check=...), or say "
+        f"overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
+    )
 
 
 def _partners(layers: frozenset[int], partner: Mapping[int, int]) -> frozenset[int]:

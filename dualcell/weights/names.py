@@ -33,12 +33,20 @@ def contradiction(couples: Sequence[Couple], *, numbers: bool) -> tuple[Couple, 
 
 
 def by_name(left: Sequence[Layer], right: Sequence[Layer]) -> list[Couple] | None:
-    """Layers paired by equal names, if that pairs every one with just one; else None."""
-    there = {said(layer): layer for layer in right}
-    here = {said(layer): layer for layer in left}
-    if "" in here or here.keys() != there.keys() or not len(here) == len(left) == len(right):
+    """Layers paired by names that are one word, in full or cut short, if that pairs every one with just one.
+
+    Examples:
+        >>> def layers(*paths): return [Layer(path, "weight", ()) for path in paths]
+        >>> [(a.path, b.path) for a, b in by_name(layers("mean", "variance"), layers("var", "mean")) or ()]
+        [('mean', 'mean'), ('variance', 'var')]
+        >>> by_name(layers("mean", "variance"), layers("mean", "std")) is None
+        True
+    """
+    fitting = [[other for other in right if _cut_short(said(layer), said(other))] for layer in left]
+    if len(left) != len(right) or any(len(found) != 1 for found in fitting):
         return None
-    return [(layer, there[said(layer)]) for layer in left]
+    couples = [(layer, found[0]) for layer, found in zip(left, fitting, strict=True)]
+    return couples if len({id(other) for _, other in couples}) == len(right) else None
 
 
 def said(layer: Layer) -> str:

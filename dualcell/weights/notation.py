@@ -49,7 +49,7 @@ def written(draft: Draft, source: Inventory, target: Inventory, files: Mapping[s
             {"source": _weight(one.weight), "value": one.neutral, "layer": one.layer} for one in draft.dropped
         ],
         "problems": [{"name": one.name, "reason": one.reason} for one in draft.problems],
-        "hints": list(draft.hints),
+        "hints": [*draft.hints, *draft.doubts],
         **files,
     }
     for side in ("source", "target"):

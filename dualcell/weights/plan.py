@@ -180,15 +180,16 @@ class WeightPlan:
         ]
 
     def _unseen(self) -> list[str]:
-        """What was believed without a look at how the layers feed each other."""
+        """What was believed without a look: at how the layers feed each other, or at what is done with them."""
         ordered = sum(row.by == "order" for row in self.rows)
         blind = [f"{side.framework} {side.label}" for side in (self.source, self.target) if side.flow is None]
         if not (ordered and blind):
-            return []
+            return [*self.draft.doubts]
         return [
+            *self.draft.doubts,
             f"{' and '.join(blind)} cannot be looked into without values, so {_plural(ordered, 'weight')} of several "
             f"with one shape went by the order of definition alone; if layers are called in another order, the "
-            f"outputs of the two models differ after apply(): compare them, or say overrides={{...}}"
+            f"outputs of the two models differ after apply(): compare them, or say overrides={{...}}",
         ]
 
     def _summary(self) -> str:

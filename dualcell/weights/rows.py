@@ -86,6 +86,7 @@ class Draft:
         left: paths of the arrays that are left over on each side.
         hints: what to change about what is left over.
         layers: how many layers belong together.
+        doubts: what could not be seen, one sentence each.
     """
 
     rows: tuple[Row, ...]
@@ -94,6 +95,7 @@ class Draft:
     left: tuple[tuple[str, ...], tuple[str, ...]]
     hints: tuple[str, ...]
     layers: int
+    doubts: tuple[str, ...] = ()
 
 
 def draft(matching: Matching) -> Draft:
@@ -114,8 +116,9 @@ def draft(matching: Matching) -> Draft:
         tuple(row for row in made if isinstance(row, Dropped)),
         problems,
         (_left(left[0], read), _left(left[1], filled)),
-        tuple(dict.fromkeys(each.hint for each in (*left[0], *left[1]) if each.hint)) + matching.notes,
+        tuple(dict.fromkeys(each.hint for each in (*left[0], *left[1]) if each.hint)),
         len(matching.matches) - len(refused),
+        matching.notes,
     )
 
 

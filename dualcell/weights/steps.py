@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Step:
         source: the framework's object.
         given: of an input of the model, its name; else empty.
         window: the places that a pool takes together, as `3` or `3x2`; empty if it is none, or takes all.
+        literal: the arguments and settings that are no values of the model, in the framework's own words.
+        index: the places it picks, without whole axes, as `[0]` or `[:4]`; or `state 1` of several results.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Step:
     source: Any = field(default=None, compare=False, repr=False)
     given: str = ""
     window: str = ""
+    literal: str = ""
+    index: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,24 @@ def detail_of(name: str, arguments: Sequence[Any]) -> str:
     if plain == "getitem" and len(arguments) > 1:
         index = arguments[1] if isinstance(arguments[1], tuple) else (arguments[1],)
         return _slices(index) if any(isinstance(each, slice) and each != slice(None) for each in index) else ""
-    if _MERGES.get(plain, "cat") != "cat":  # whose number is its axis
-        neutral = _NEUTRAL.get(_MERGES[plain])  # `sum(...)` starts with 0
+    if MERGES.get(plain, "cat") != "cat":  # whose number is its axis
+        neutral = _NEUTRAL.get(MERGES[plain])  # `sum(...)` starts with 0
         return " ".join(repr(float(x)) for x in arguments if isinstance(x, (int, float)) and x != neutral)
     return ""
+
+
+def index_of(index: Any) -> str:
+    """The places that an index picks, in one spelling; empty if it takes all, or is none of plain numbers.
+
+    Examples:
+        >>> index_of((slice(None), 0)), index_of((Ellipsis, slice(None, 4))), index_of(slice(None))
+        ('[0]', '[:4]', '')
+    """
+    listed = index if isinstance(index, tuple) else (index,)
+    told = [each for each in listed if each is not None and each is not Ellipsis and each != slice(None)]
+    if not told or not all(isinstance(each, (int, slice)) for each in told):
+        return ""
+    return _slices(told)
 
 
 def window_of(sizes: Any) -> str:
@@ -90,6 +108,22 @@ def window_of(sizes: Any) -> str:
     listed = [*sizes] if isinstance(sizes, (tuple, list)) else [sizes]
     known = all(isinstance(size, int) for size in listed)
     return "x".join(map(str, listed if len({*listed}) > 1 else listed[:1])) if known else ""
+
+
+def attended(query: int, key: int, value: int, numbers: Callable[[], int]) -> tuple[Step, ...]:
+    """What attention without weights computes of three values, in steps; the last gives the result.
+
+    Args:
+        query: a value.
+        key: a value.
+        value: a value.
+        numbers: gives a new value.
+    """
+    scores, shares = numbers(), numbers()
+    return (
+        Step("matmul", (query, key), scores), Step("softmax", (scores,), shares),
+        Step("matmul", (shares, value), numbers()),
+    )  # fmt: skip
 
 
 def is_split(name: str) -> bool:
@@ -118,7 +152,7 @@ TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", 
 _ACTIVATIONS = ("relu", "silu", "gelu", "sigmoid", "tanh", "softmax", "elu", "selu", "leakyrelu", "softplus", "relu6",
                 "hardswish", "hardsigmoid", "mish", "logsigmoid", "softsign", "logsoftmax", "exp",
                 "neg")  # fmt: skip
-_MERGES = {
+MERGES = {
     "add": "add", "iadd": "add", "mul": "mul", "imul": "mul", "multiply": "mul", "sub": "sub", "subtract": "sub",
     "truediv": "div", "div": "div", "divide": "div", "truedivide": "div", "matmul": "matmul", "bmm": "matmul",
     "einsum": "matmul", "dot": "matmul", "cat": "cat", "concat": "cat", "concatenate": "cat", "maximum": "maximum",
@@ -138,10 +172,10 @@ def _uses(step: Step) -> set[str]:
     names = [step.name, getattr(getattr(step.source, "activation", None), "__name__", "")]
     plain = [name.lower().replace("_", "").replace("swish", "silu").replace("hardsilu", "hardswish") for name in names]
     plain = ["neg" if name == "negative" else name for name in plain]
-    merge = _MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
+    merge = MERGES.get(plain[0], "") if len(step.inputs) > 1 else ""
     pool = next((word for word in ("maxpool", "avgpool") if word in plain[0].replace("average", "avg")), "")
     return {name for name in (*plain, merge, pool) if name in _ACTIVATIONS or (name and name in (merge, pool))} | (
-        {f"{_MERGES.get(plain[0], '')} {step.detail}".strip()} if step.detail else set()
+        {f"{MERGES.get(plain[0], '')} {step.detail}".strip()} if step.detail else set()
     )
 
 
@@ -235,7 +269,7 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         if real:
             stems = frozenset(pair for part in _all(arriving) for pair in part.done if pair[0] == ORIGIN)
             parts[step.output] = (_after(step, Part(frozenset(step.stages[-1]), stems)),)
-        elif _MERGES.get(step.name.lower().replace("_", "")) == "cat":
+        elif MERGES.get(step.name.lower().replace("_", "")) == "cat":
             parts[step.output] = tuple(_all(arriving))
         elif len(arriving) == 1 and len(arriving[0]) > 1 and not step.blind and not step.detail:
             parts[step.output] = arriving[0]
@@ -281,6 +315,11 @@ _TELLING = {*_SAME.values(), "min", "sum", "abs", "sign", "sqrt", "rsqrt", "squa
             "flip", "roll", "std", "var", "cumsum", "reciprocal", "round", "floor", "ceil"}  # fmt: skip
 
 
+def plain_name(name: str) -> str:
+    """An operation in letters and digits alone, without the number of its axes."""
+    return re.sub(r"[123]d$", "", name.lower().replace("_", ""))
+
+
 def done_by(step: Step) -> set[str]:
     """What a step does, in words that both frameworks share: as `_uses` has it, and reductions, slices, functions.
 
@@ -290,7 +329,7 @@ def done_by(step: Step) -> set[str]:
         >>> done_by(Step("getitem", (1,), 2, detail="[..., ::2]")), done_by(Step("Absolute", (1,), 2))
         ({'[::2]'}, {'abs'})
     """
-    plain = re.sub(r"[123]d$", "", step.name.lower().replace("_", ""))
+    plain = plain_name(step.name)
     common = _SAME.get(plain, plain)
     words = {word for word in _uses(step) if not word.startswith("[")}
     words |= {common} if common in _TELLING and len(step.inputs) == 1 else set()

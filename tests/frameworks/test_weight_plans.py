@@ -113,10 +113,10 @@ def test_an_order_that_the_names_deny_is_refused():
         dualcell.plan_weights(model, Blind(["right", "left"], []))
 
 
-def towers(first, second):
+def towers(first, second, join=layers.Concatenate):
     x = keras.Input((4,))
     made = {name: layers.Dense(4, name=name)(x) for name in (first, second)}
-    return keras.Model(x, layers.Concatenate()([made[first], made[second]]))
+    return keras.Model(x, join()([made[first], made[second]]))
 
 
 class Towers(nn.Module):
@@ -130,10 +130,22 @@ class Towers(nn.Module):
         return torch.cat([getattr(self, name)(x) for name in self.called], 1)
 
 
-def test_twins_go_in_order_if_every_order_says_the_same():
-    plan = dualcell.plan_weights(towers("p", "q"), Towers(["u", "v"], ["u", "v"]))
+@pytest.mark.parametrize("called", [["u", "v"], ["v", "u"]])
+def test_twins_go_by_their_places_in_a_concatenation(called):
+    plan = dualcell.plan_weights(towers("p", "q"), Towers(["u", "v"], called))
+    assert found(plan)[f"{called[0]}.weight"] == "p/kernel"
+    assert {row.by for row in plan.rows} == {"flow"}
+    assert plan.table.notes == ()
+
+
+@pytest.mark.parametrize("called", [["u", "v"], ["v", "u"]])
+def test_twins_that_can_change_places_go_in_order(called):
+    """Whichever goes where, the sum is the same."""
+    module = Branches(linears("u", "v"), lambda self, x: sum(getattr(self, name)(x) for name in called))
+    plan = dualcell.plan_weights(towers("p", "q", layers.Add), module)
     assert found(plan)["u.weight"] == "p/kernel"
     assert {row.by for row in plan.rows} == {"order"}
+    assert plan.table.notes == ()
 
 
 def test_twins_go_by_name_if_their_names_are_the_same():
@@ -162,8 +174,8 @@ def linears(*names, size=4):
 def test_the_override_to_write_is_what_the_names_suggest():
     x = keras.Input((4,))
     a, b = (layers.Dense(4, name=name)(x) for name in ("query", "key"))
-    model = keras.Model(x, layers.Multiply()([a, b]))
-    module = Branches(linears("k_proj", "q_proj"), lambda self, x: self.q_proj(x) * self.k_proj(x))
+    model = keras.Model(x, keras.ops.where(x > 0, a, b))
+    module = Branches(linears("k_proj", "q_proj"), lambda self, x: torch.where(x >= 0, self.q_proj(x), self.k_proj(x)))
     with pytest.raises(PlanError, match="order of definition says otherwise") as error:
         dualcell.plan_weights(model, module)
     written = "{'query': 'q_proj', 'key': 'k_proj'}"
@@ -212,8 +224,11 @@ def test_twins_are_told_apart_by_their_dilation():
 
 
 def test_twins_defined_otherwise_than_called_are_refused():
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.ops.where(x > 0, layers.Dense(4, name="p")(x), layers.Dense(4, name="q")(x)))
+    module = Branches(linears("u", "v"), lambda self, x: torch.where(x >= 0, self.v(x), self.u(x)))
     with pytest.raises(PlanError, match="order of definition says otherwise than the order in which they are called"):
-        dualcell.plan_weights(towers("p", "q"), Towers(["u", "v"], ["v", "u"]))
+        dualcell.plan_weights(model, module)
 
 
 # --- overrides ---

@@ -1,0 +1,279 @@
+"""What tells layers apart that have one shape and are wired alike: `Evidence`, from a model's steps.
+
+Two things are asked of it. Do words that both frameworks share say which layer of one model
+is which of the other? And could the layers change places in their own model, all calls,
+arguments and numbers considered? Where the first gives no answer and the second is no, only
+the order of definition is left, and a plan says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from dualcell.weights.inventory import Flow, Layer
+from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, plain_name
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """For each layer of an inventory, by index.
+
+    Attributes:
+        words: what is done with its result before the next layer, with what else, and what was done to its input.
+        colours: equal numbers for layers that can change places with nothing to show it in their own model.
+        stems: the inputs of the model that reach it, as -1, -2, ... in their order.
+    """
+
+    words: tuple[frozenset[str], ...]
+    colours: tuple[int, ...]
+    stems: tuple[frozenset[int], ...]
+
+    def within(self, indices: Sequence[int]) -> Evidence:
+        """That of some of the layers, which become the first, the second, ..."""
+        return Evidence(
+            tuple(self.words[index] for index in indices),
+            tuple(self.colours[index] for index in indices),
+            tuple(self.stems[index] for index in indices),
+        )
+
+
+def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
+    """How the layers of an inventory feed each other, with the evidence for when that does not decide."""
+    return replace(flow_of(trace, layers), evidence=cache(lambda: evidence_of(trace, layers)))
+
+
+def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
+    """All there is to know of the layers of an inventory beside their wiring."""
+    words = _Words(trace, layers).found
+    return Evidence(tuple(map(frozenset, words)), _colours(trace, layers), _stems(trace, layers))
+
+
+# --- words that both frameworks share ---
+
+# of no matter for what is computed, or only for where it stands
+_SILENT = {
+    "reshape", "view", "flatten", "unflatten", "contiguous", "identity", "dropout", "spatialdropout", "alphadropout",
+    "gaussiandropout", "gaussiannoise", "featuredropout", "cast", "to", "float", "type", "expanddims", "unsqueeze",
+    "squeeze", "expand", "broadcastto", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t",
+    "rearrange", "input", "inputlayer", "outputs", "weights", "getattr", "getattribute", "shape", "size", "detach",
+    "stopgradient", "getitem", "split", "chunk", "unbind", "unstack", "linear", "activation", "clone",
+    "converttotensor", "astype", "tuple", "list",
+}  # fmt: skip
+_COMMON = {
+    "greater": "gt", "less": "lt", "greaterequal": "ge", "lessequal": "le", "equal": "eq", "notequal": "ne",
+    "scaleddotproductattention": "attention",
+}  # fmt: skip
+_ANY_ORDER = {"add", "mul", "maximum", "minimum"}
+_CHAINS = {*_ANY_ORDER, "cat"}  # of which several in a row are one
+_RECURRENT = {"rnn", "lstm", "gru"}  # whose activations are their own
+
+
+class _Words:
+    """Walks through the steps once, with what was done to each value since the last layer."""
+
+    def __init__(self, trace: Trace, layers: Sequence[Layer]) -> None:
+        self.layers = layers
+        self.found: list[set[str]] = [set() for _ in layers]
+        self._since: dict[int, frozenset[str]] = {}
+        self._reach: dict[int, tuple[int, ...]] = {}
+        self._operands: dict[tuple[str, int], list[int]] = {}  # what a chain of one operation has joined
+        self._takers: dict[int, set[str]] = defaultdict(set)
+        for step in trace.steps:
+            for value in step.inputs:
+                self._takers[value].add(_name(step))
+        for step in trace.steps:
+            if step.name != "getitem" or step.output in self._takers or step.output in trace.results:
+                self._take(step)  # a tuple that is unpacked also gives what nobody takes
+
+    def _take(self, step: Step) -> None:
+        held = [index for stage in step.stages for index in stage]
+        real = [index for index in held if self.layers[index].kind != "weight"]
+        words = frozenset[str]() if any(self.layers[index].kind in _RECURRENT for index in real) else _words(step)
+        before = frozenset[str]().union(*(self._since.get(value, frozenset()) for value in step.inputs))
+        arriving = dict.fromkeys(index for value in step.inputs for index in self._reach.get(value, ()))
+        if step.blind:
+            return
+        for index in real:
+            turned = {"flip"} if getattr(step.source, "go_backwards", False) else set[str]()
+            self.found[index] |= {f"{word} before" for word in before ^ turned}
+        makers = step.stages[-1] if real else (*arriving, *held)
+        for index in makers:
+            self.found[index] |= words
+        if not real:
+            self._join(step)
+        self._since[step.output] = words if real else before | words
+        self._reach[step.output] = tuple(makers)
+
+    def _join(self, step: Step) -> None:
+        """What a value is joined with, and in which place; of a chain of one operation, all that it joins at once."""
+        name = _name(step)
+        operands: list[int] = []
+        for value in step.inputs:
+            operands += self._operands.get((name, value), [value])
+        if name in _CHAINS:
+            self._operands[name, step.output] = operands
+        if len(operands) < 2 or self._takers.get(step.output) == {name} <= _CHAINS:
+            return  # it takes one value, or goes on in the next step
+        for place, value in enumerate(operands):
+            others = [self._described(each) for other, each in enumerate(operands) if other != place]
+            for index in self._reach.get(value, ()):
+                self.found[index] |= _joined(name, place, others)
+
+    def _described(self, value: int) -> str:
+        kinds = sorted({self.layers[index].kind for index in self._reach.get(value, ())})
+        return " ".join((*kinds, *sorted(self._since.get(value, ())))) or "an input"
+
+
+def _joined(name: str, place: int, others: Sequence[str]) -> set[str]:
+    """What is said of one of several values that an operation takes."""
+    if name in _ANY_ORDER:
+        return {f"{name} with {other}" for other in others}
+    return {f"{place} of cat"} if name == "cat" else {f"{place} of {name} with {', '.join(others)}"}
+
+
+def _words(step: Step) -> frozenset[str]:
+    """What one step does to what it takes: function, slice, place among several results, numbers that are no axes.
+
+    Examples:
+        >>> sorted(_words(Step("leaky_relu", (1,), 2, literal="_, 0.3")))
+        ['leakyrelu', 'leakyrelu 0.3']
+        >>> _words(Step("getitem", (1,), 2, index="[0]")), _words(Step("Reshape", (1,), 2, literal="4, 4"))
+        (frozenset({'[0]'}), frozenset())
+    """
+    words = {*done_by(step)} | ({step.index} if step.index else set())
+    if step.stages:
+        return frozenset(words)
+    name = _name(step)
+    numbers = " ".join(re.findall(r"(?<![\w.])\d+\.\d+(?:e-?\d+)?", step.literal))
+    return frozenset(words | ({name} if name else set()) | ({f"{name} {numbers}"} if name and numbers else set()))
+
+
+def _name(step: Step) -> str:
+    """The operation, in one spelling; empty if it computes nothing."""
+    plain = plain_name(step.name)
+    name = MERGES.get(plain, _COMMON.get(plain, plain))
+    return "" if name in _SILENT else name
+
+
+# --- what could change places ---
+
+
+def _colours(trace: Trace, layers: Sequence[Layer]) -> tuple[int, ...]:
+    """Colour refinement of the steps: by what they are, then by what they take and what takes them."""
+    steps = [*_chained(trace)]
+    colours = {step.output: hash(_itself(step, place, layers)) for place, step in enumerate(steps)}
+    takers: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for step in steps:
+        for place, value in enumerate(step.inputs):
+            takers[value].append((step.output, 0 if _name(step) in _ANY_ORDER else place))
+    for place, value in enumerate(trace.results):
+        colours[value] = hash((colours.get(value), "result", place))
+    count = 0
+    while len({*colours.values()}) > count:
+        count = len({*colours.values()})
+        colours = {step.output: _refined(step, colours, takers) for step in steps}
+    found: list[list[Hashable]] = [[] for _ in layers]
+    for step in steps:
+        for stage, indices in enumerate(step.stages):
+            for index in indices:
+                found[index].append((stage, layers[index].variant, colours[step.output]))
+    return tuple(hash(tuple(each)) for each in found)
+
+
+def _chained(trace: Trace) -> Iterator[Step]:
+    """The steps, with sums and products of several values as one each, and without those that add 0."""
+    takers: dict[int, list[Step]] = defaultdict(list)
+    for step in trace.steps:
+        for value in step.inputs:
+            takers[value].append(step)
+    operands: dict[tuple[str, int], tuple[int, ...]] = {}
+    same: dict[int, int] = {}
+    for step in trace.steps:
+        name, inputs = _name(step), tuple(same.get(value, value) for value in step.inputs)
+        if name not in _ANY_ORDER or step.stages:
+            yield replace(step, inputs=inputs)
+        elif len(inputs) == 1 and not step.detail and step.output not in trace.results:
+            same[step.output] = inputs[0]
+        else:
+            joined = tuple(each for value in inputs for each in operands.get((name, value), (value,)))
+            taking = [_name(each) == name and not each.detail for each in takers[step.output]]
+            if taking == [True] and not step.detail and step.output not in trace.results:
+                operands[name, step.output] = joined
+            else:
+                yield replace(step, name=name, literal="", inputs=joined)
+
+
+def _itself(step: Step, place: int, layers: Sequence[Layer]) -> Hashable:
+    held = tuple(layers[index].signature for stage in step.stages for index in stage)
+    return step.name, step.literal, step.detail, step.index, step.window, held, place if step.given else -1
+
+
+def _refined(step: Step, colours: Mapping[int, int], takers: Mapping[int, list[tuple[int, int]]]) -> int:
+    taken = [colours.get(value, 0) for value in step.inputs]
+    taken = sorted(taken) if _name(step) in _ANY_ORDER else taken
+    taking = sorted((colours[output], place) for output, place in takers.get(step.output, ()))
+    return hash((colours[step.output], tuple(taken), tuple(taking)))
+
+
+# --- the inputs ---
+
+
+def _stems(trace: Trace, layers: Sequence[Layer]) -> tuple[frozenset[int], ...]:
+    """The model's inputs that reach each layer, through others too."""
+    given = [step.output for step in trace.steps if step.given]
+    reach: dict[int, frozenset[int]] = {value: frozenset({-1 - place}) for place, value in enumerate(given)}
+    stems: list[frozenset[int]] = [frozenset()] * len(layers)
+    for step in trace.steps:
+        arriving = frozenset[int]().union(*(reach.get(value, frozenset()) for value in step.inputs))
+        for stage in step.stages:
+            for index in stage:
+                stems[index] |= arriving
+        if not step.given and not step.blind:
+            reach[step.output] = arriving
+    return tuple(stems)
+
+
+# --- two models ---
+
+
+Said = Mapping[int, frozenset[Hashable]]
+
+
+def told_apart(left: Said, right: Said) -> list[tuple[int, int]]:
+    """Pairs of layers of which the same is said, and of no second on either side.
+
+    Args:
+        left: what is said of the layers in question.
+        right: the same of the other model's.
+
+    Returns:
+        The pairs; empty unless both models say the same of all of them, or of two at least. What is
+        said of the last two alone is the rest: that may be put in other words.
+
+    Examples:
+        >>> relu, tanh = frozenset({"relu", "add"}), frozenset({"tanh", "add"})
+        >>> told_apart({0: relu, 1: tanh}, {5: tanh, 6: relu})
+        [(0, 6), (1, 5)]
+        >>> told_apart({0: relu, 1: tanh}, {5: relu, 6: relu})
+        []
+    """
+    own, others = _apart(left), _apart(right)
+    counts = Counter(own.values()), Counter(others.values())
+    places = {said: index for index, said in others.items()}
+    pairs = [(index, places[said]) for index, said in own.items() if counts[0][said] == counts[1][said] == 1]
+    if counts[0] == counts[1] and len(counts[0]) > 1:
+        return pairs
+    if len(pairs) < 2 or len(pairs) != len(left) - 1 or len(left) != len(right):
+        return []
+    rest = [{*side} - {pair[place] for pair in pairs} for place, side in enumerate((left, right))]
+    return [*pairs, (rest[0].pop(), rest[1].pop())]
+
+
+def _apart(words: Said) -> dict[int, frozenset[Hashable]]:
+    """What is said of some only: what is said of all tells none apart."""
+    shared = frozenset[Hashable].intersection(*words.values())
+    return {index: said - shared for index, said in words.items()}
