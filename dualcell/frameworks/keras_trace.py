@@ -162,6 +162,7 @@ class _Walker:
                 name, tuple(values), self.number(), stages, shapes, detail=detail_of(name, given), source=layer,
                 window=window_of(getattr(layer, "pool_size", None)), literal=_literal(layer, node),
                 index=index_of(given[1]) if name == "GetItem" and len(given) > 1 else "",
+                sizes=tuple(getattr(layer, "target_shape", getattr(layer, "newshape", None)) or ()),
             ))  # fmt: skip
         inner = layer if _graph(layer) is not None else getattr(layer, "layer", None)
         graph = _graph(inner) if inner is not None else None

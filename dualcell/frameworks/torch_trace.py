@@ -131,7 +131,10 @@ def _steps(
             if not held and any(True for _ in module.parameters()):
                 return None  # torch's own containers of layers, that fx does not go into
             window = window_of(getattr(module, "kernel_size", None)) if "Pool" in type(module).__name__ else ""
-            step = Step(type(module).__name__, inputs, numbers[node], held, window=window, literal=_settings(module))
+            step = Step(
+                type(module).__name__, inputs, numbers[node], held, window=window, literal=_settings(module),
+                sizes=tuple(getattr(module, "unflattened_size", ())),
+            )  # fmt: skip
             steps.append(step)
         elif node.op == "get_attr":
             index = arrays.get(names.get(id(_attribute(model, node.target)), ""))
@@ -154,8 +157,18 @@ def _call(node: Any, inputs: tuple[int, ...], output: int, modules: Mapping[str,
     window = window_of(_argument(node, 1, "kernel_size")) if "pool" in name and "adaptive" not in name else ""
     return Step(
         name, inputs, output, blind=name in _SHAPES, detail=detail, window=window, literal=_literal(node),
-        index=_index(node, modules) if name == "getitem" else "",
+        index=_index(node, modules) if name == "getitem" and not detail.startswith("part") else "",
+        sizes=_sizes(node, name),
     )  # fmt: skip
+
+
+def _sizes(node: Any, name: str) -> tuple[int | None, ...]:
+    """The new shape that a reshape was given."""
+    if name not in ("view", "reshape", "unflatten"):
+        return ()
+    given = node.args[2 if name == "unflatten" else 1 :]
+    listed = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    return tuple(size if isinstance(size, int) else None for size in listed)
 
 
 def _index(node: Any, modules: Mapping[str, Any]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from dualcell.weights.inventory import Flow, Inventory, Join, Layer, Weight
 
@@ -83,4 +85,34 @@ def _flow(flow: Flow, places: list[tuple[tuple[int, ...], ...]]) -> Flow:
         return tuple(part.renamed(after) for part in join)
 
     joins = tuple(moved(flow.joins[old]) for old, stages in enumerate(places) for stage in stages for _ in stage)
-    return Flow(tuple(before), order, turned, uses, joins, flow.inputs)
+    evidence = cache(lambda: _evidence(flow.evidence(), places))
+    return Flow(tuple(before), order, turned, uses, joins, flow.inputs, evidence)
+
+
+_USED: Mapping[int, tuple[str, ...]] = {  # by the place in `_FIRST`, as `evidence` says it of a product of three
+    0: ("matmul", "softmax", "0 of matmul with dense"),
+    1: ("matmul", "softmax", "1 of matmul with dense", "0 of matmul with dense"),
+    2: ("matmul", "1 of matmul with dense matmul softmax"),
+}
+
+
+def _evidence(found: Any, places: list[tuple[tuple[int, ...], ...]]) -> Any:
+    """The evidence, with projections told apart by their place in attention, or by the part of the result they give."""
+    new = [(old, len(stage) > 1, number, len(stages) > 1) for old, stages in enumerate(places) for stage in stages
+           for number, _ in enumerate(stage)]  # fmt: skip
+
+    def words(old: int, is_first: bool, number: int, is_attention: bool) -> frozenset[str]:
+        if not is_first:
+            return found.words[old]
+        if is_attention:
+            return frozenset(_USED[number])
+        return found.cuts[old].get((number, len(_FIRST), False), found.words[old])
+
+    return replace(
+        found,
+        words=tuple(words(*each) for each in new),
+        colours=tuple(hash((found.colours[old], number)) for old, _, number, _ in new),
+        stems=tuple(found.stems[old] for old, *_ in new),
+        cuts=tuple({} if is_first else found.cuts[old] for old, is_first, *_ in new),
+        factors=tuple(() if is_first else found.factors[old] for old, is_first, *_ in new),
+    )

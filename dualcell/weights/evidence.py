@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from dualcell.weights.cuts import Cuts, Label, cuts_of, factors_of, label_of
 from dualcell.weights.inventory import Flow, Layer
 from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, plain_name
 
@@ -26,11 +27,15 @@ class Evidence:
         words: what is done with its result before the next layer, with what else, and what was done to its input.
         colours: equal numbers for layers that can change places with nothing to show it in their own model.
         stems: the inputs of the model that reach it, as -1, -2, ... in their order.
+        cuts: of one whose result is cut into parts along its features, what is done with each, see `cuts.Cuts`.
+        factors: the axes that its features are split into, in order; empty if they are not.
     """
 
     words: tuple[frozenset[str], ...]
     colours: tuple[int, ...]
     stems: tuple[frozenset[int], ...]
+    cuts: tuple[Cuts, ...]
+    factors: tuple[tuple[int, ...], ...]
 
     def within(self, indices: Sequence[int]) -> Evidence:
         """That of some of the layers, which become the first, the second, ..."""
@@ -38,6 +43,8 @@ class Evidence:
             tuple(self.words[index] for index in indices),
             tuple(self.colours[index] for index in indices),
             tuple(self.stems[index] for index in indices),
+            tuple(self.cuts[index] for index in indices),
+            tuple(self.factors[index] for index in indices),
         )
 
 
@@ -48,8 +55,10 @@ def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
 
 def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
     """All there is to know of the layers of an inventory beside their wiring."""
-    words = _Words(trace, layers).found
-    return Evidence(tuple(map(frozenset, words)), _colours(trace, layers), _stems(trace, layers))
+    walk = _Words(trace, layers)
+    words = tuple(frozenset(walk.found[index, None]) for index, _ in enumerate(layers))
+    cuts = tuple(cuts_of(walk.parts(index), walk.factors[index]) for index, _ in enumerate(layers))
+    return Evidence(words, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
 
 
 # --- words that both frameworks share ---
@@ -72,15 +81,20 @@ _CHAINS = {*_ANY_ORDER, "cat"}  # of which several in a row are one
 _RECURRENT = {"rnn", "lstm", "gru"}  # whose activations are their own
 
 
+Subject = tuple[int, Label | None]  # a layer, or a part of its result
+
+
 class _Words:
     """Walks through the steps once, with what was done to each value since the last layer."""
 
     def __init__(self, trace: Trace, layers: Sequence[Layer]) -> None:
         self.layers = layers
-        self.found: list[set[str]] = [set() for _ in layers]
+        self.found: dict[Subject, set[str]] = defaultdict(set)
+        self.factors: list[tuple[int, ...]] = [()] * len(layers)
         self._since: dict[int, frozenset[str]] = {}
-        self._reach: dict[int, tuple[int, ...]] = {}
+        self._reach: dict[int, tuple[Subject, ...]] = {}
         self._operands: dict[tuple[str, int], list[int]] = {}  # what a chain of one operation has joined
+        self._sizes: set[int] = set()  # what is made of shapes alone
         self._takers: dict[int, set[str]] = defaultdict(set)
         for step in trace.steps:
             for value in step.inputs:
@@ -89,42 +103,65 @@ class _Words:
             if step.name != "getitem" or step.output in self._takers or step.output in trace.results:
                 self._take(step)  # a tuple that is unpacked also gives what nobody takes
 
+    def parts(self, layer: int) -> dict[Label, frozenset[str]]:
+        """What is done with each part of a layer's result, by the part."""
+        return {label: frozenset(words) for (index, label), words in self.found.items() if index == layer and label}
+
     def _take(self, step: Step) -> None:
         held = [index for stage in step.stages for index in stage]
         real = [index for index in held if self.layers[index].kind != "weight"]
         words = frozenset[str]() if any(self.layers[index].kind in _RECURRENT for index in real) else _words(step)
         before = frozenset[str]().union(*(self._since.get(value, frozenset()) for value in step.inputs))
-        arriving = dict.fromkeys(index for value in step.inputs for index in self._reach.get(value, ()))
-        if step.blind:
+        if step.blind or (step.inputs and self._sizes.issuperset(step.inputs)):
+            self._sizes.add(step.output)
             return
+        turned = {"flip"} if getattr(step.source, "go_backwards", False) else set[str]()
         for index in real:
-            turned = {"flip"} if getattr(step.source, "go_backwards", False) else set[str]()
-            self.found[index] |= {f"{word} before" for word in before ^ turned}
-        makers = step.stages[-1] if real else (*arriving, *held)
-        for index in makers:
-            self.found[index] |= words
+            self.found[index, None] |= {f"{word} before" for word in before ^ turned}
+        arriving = dict.fromkeys(subject for value in step.inputs for subject in self._reach.get(value, ()))
+        made = [(index, None) for index in (step.stages[-1] if real else held)]
+        makers = made if real else [*(self._cut(subject, step) for subject in arriving), *made]
+        self._say(makers, words)
         if not real:
             self._join(step)
         self._since[step.output] = words if real else before | words
         self._reach[step.output] = tuple(makers)
 
+    def _cut(self, subject: Subject, step: Step) -> Subject:
+        """The part of a layer's result that a step takes, or the same subject; notes how it splits the features."""
+        index, label = subject
+        layer = self.layers[index]
+        if not self.factors[index] and not label:
+            self.factors[index] = factors_of(step.sizes, layer.features)
+        return index, label or label_of(step.detail, step.index, split=bool(self.factors[index]))
+
+    def _say(self, subjects: Iterable[Subject], words: Iterable[str]) -> None:
+        for index, label in subjects:
+            self.found[index, None].update(words)
+            if label:
+                self.found[index, label].update(words)
+
     def _join(self, step: Step) -> None:
         """What a value is joined with, and in which place; of a chain of one operation, all that it joins at once."""
         name = _name(step)
+        if name == "glu" and len(step.inputs) == 1:
+            for index, _ in self._reach.get(step.inputs[0], ()):
+                kind = self.layers[index].kind
+                self._say([(index, ("part", 0))], {"mul", f"mul with {kind} sigmoid"})
+                self._say([(index, ("part", 1))], {"mul", f"mul with {kind}", "sigmoid"})
         operands: list[int] = []
         for value in step.inputs:
             operands += self._operands.get((name, value), [value])
         if name in _CHAINS:
             self._operands[name, step.output] = operands
-        if len(operands) < 2 or self._takers.get(step.output) == {name} <= _CHAINS:
-            return  # it takes one value, or goes on in the next step
+        if not name or len(operands) < 2 or self._takers.get(step.output) == {name} <= _CHAINS:
+            return  # it computes nothing, takes one value, or goes on in the next step
         for place, value in enumerate(operands):
             others = [self._described(each) for other, each in enumerate(operands) if other != place]
-            for index in self._reach.get(value, ()):
-                self.found[index] |= _joined(name, place, others)
+            self._say(self._reach.get(value, ()), _joined(name, place, others))
 
     def _described(self, value: int) -> str:
-        kinds = sorted({self.layers[index].kind for index in self._reach.get(value, ())})
+        kinds = sorted({self.layers[index].kind for index, _ in self._reach.get(value, ())})
         return " ".join((*kinds, *sorted(self._since.get(value, ())))) or "an input"
 
 

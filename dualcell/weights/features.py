@@ -159,7 +159,7 @@ def _merged(step: Step, maps: dict[int, str], orders: dict[int, Order], spatial:
     """The order of features that the step merges from maps, or that were merged before; None if none were."""
     arriving = [orders[value] for value in step.inputs if _is_merged(orders.get(value))]
     before, after = step.shapes
-    if arriving == [Order((after[1:],))]:  # back in maps
+    if len(arriving) == 1 and arriving[0].segments == (after[1:],):  # back in maps
         return None
     if arriving:
         return None if _makes(step) else _alike(step, arriving)

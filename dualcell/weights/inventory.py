@@ -80,6 +80,14 @@ class Layer:
         return next((weight for weight in self.weights if weight.role == name), None)
 
     @property
+    def features(self) -> int:
+        """How many features its result has along one axis, where that is known; else 0."""
+        main = self.weights[0].canonical
+        if self.kind == "dense" or self.kind in _CONVOLUTIONS:
+            return main[0]
+        return main[1] if self.kind == "embedding" else 0
+
+    @property
     def signature(self) -> tuple[Any, ...]:
         """What layers must share to hold the same weights: kind, variant and the main weight's shape."""
         main = self.weights[0].canonical

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
+from dualcell.weights.cuts import Cuts, are_one_order
 from dualcell.weights.evidence import told_apart
 from dualcell.weights.inventory import ORIGIN, Flow, Inventory, Join, Layer, Part
 from dualcell.weights.joins import are_untold, crossed_words, places_of_one_maker, telling, without_inputs
@@ -71,6 +72,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
         matcher.by_signature()
         matcher.by_order()
         matcher.no_crossed_joins()
+        matcher.no_crossed_results()
     except PlanError as error:
         hints = "".join(f"\n{hint[0].upper()}{hint[1:]}." for hint in matcher.hints())
         raise PlanError(f"{error}{hints}") if hints else error from None
@@ -280,6 +282,8 @@ class _Matcher:
                 if Counter(makers[0]) == Counter(makers[1]):
                     given = any(index < 0 for part in left for index in part.makers)
                     raise PlanError(self._crossed(source, target, left, right, _INPUTS if given else _LAYERS))
+                if by != "override":
+                    self.notes.append(self._crossed(source, target, left, right, _UNTOLD))
             elif by != "override":
                 self._no_crossed_parts(source, target, left, mapped, right)
 
@@ -295,6 +299,33 @@ class _Matcher:
             if are_untold(told[0], told[1]):
                 self.notes.append(self._crossed(source, target, left, right, _UNTOLD))
 
+    def no_crossed_results(self) -> None:
+        """What both models split into parts, or into axes, must lie in one order too."""
+        left, right = (None if side.flow is None else side.flow.evidence() for side in self.sides)
+        if left is None or right is None:
+            return
+        for target, (source, by) in self.found.items():
+            if by == "override":
+                continue
+            pair = self.sides[0].layers[source], self.sides[1].layers[target]
+            factors = left.factors[source], right.factors[target]
+            if all(factors) and not are_one_order(*factors) and not any(layer.has_features for layer in pair):
+                raise PlanError(_split_otherwise(pair, factors))
+            self._no_crossed_cuts(pair, left.cuts[source], right.cuts[target])
+
+    def _no_crossed_cuts(self, pair: Couple, left: Cuts, right: Cuts) -> None:
+        if left == right:
+            return
+        if left.keys() != right.keys():
+            self.notes.append(_cut_otherwise(pair))
+            return
+        same = sorted(told_apart(dict(enumerate(left.values())), dict(enumerate(right.values()))))
+        if any(one != other for one, other in same):
+            order = [other for _, other in same]
+            raise PlanError(_parts_crossed(pair, order if len(order) == len(left) else []))
+        if len(same) < len(left):
+            self.notes.append(_cut_otherwise(pair))
+
     def _made(self, side: int, index: int) -> str:
         """What made a part of a concatenation: a layer, or an input of the model."""
         found = self.sides[side]
@@ -302,9 +333,12 @@ class _Matcher:
 
     def _crossed(self, source: int, target: int, left: Join, right: Join, sentence: str) -> str:
         one, other = (self.sides[side].layers[index].path for side, index in enumerate((source, target)))
-        here, there = (f"[{', '.join(repr(self._said_of(side, *each)) for each in telling(join))}]"
-                       for side, join in enumerate((left, right)))  # fmt: skip
-        return f"{one!r} takes {here} side by side, {other!r} takes {there}{sentence.format(one=one, other=other)}"
+        here, there = (self._listed(side, join) for side, join in enumerate((left, right)))
+        here, there = (f"{here} side by side", there) if left else (here, f"{there} side by side")
+        return f"{one!r} takes {here}, {other!r} takes {there}{sentence.format(one=one, other=other)}"
+
+    def _listed(self, side: int, join: Join) -> str:
+        return f"[{', '.join(repr(self._said_of(side, *each)) for each in telling(join))}]" if join else "one value"
 
     def _said_of(self, side: int, part: Part, words: Sequence[str], origins: Sequence[int]) -> str:
         """Who made a part, and what is done to it but not to the others of those makers."""
@@ -373,10 +407,7 @@ _INPUTS = (
     ", and the inputs are not in that order in both models. If they are handed over so that the features meet, say "
     "overrides={{{one!r}: {other!r}}}; if not, concatenate them in one order."
 )
-_UNTOLD = (
-    ", and what is done to them does not tell whether that is one order; compare the outputs of both models after "
-    "apply()"
-)
+_UNTOLD = ", and what is done to them does not tell whether that is one order; copy with apply(check=...)"
 
 
 def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
@@ -387,6 +418,37 @@ def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
         f"models which is which, so they went by the order of definition. Copy with apply(check=...), or say "
         f"overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
     )
+
+
+def _split_otherwise(pair: Couple, factors: Sequence[tuple[int, ...]]) -> str:
+    one, other = (layer.path for layer in pair)
+    return (
+        f"the features of {one!r} are split into axes {factors[0]}, those of {other!r} into {factors[1]}: in another "
+        f"order, so numbers would go to other places. {_SAME_FEATURES.format(one=one, other=other)}"
+    )
+
+
+def _parts_crossed(pair: Couple, order: Sequence[int]) -> str:
+    one, other = (layer.path for layer in pair)
+    here, there = (", ".join(map(str, numbers)) for numbers in (range(len(order)), order))
+    places = f": parts {here} of {one!r} are parts {there} of {other!r}" if order else ""
+    return (
+        f"the results of {one!r} and {other!r} are cut into parts that are used in another order{places}. "
+        f"{_SAME_FEATURES.format(one=one, other=other)}"
+    )
+
+
+def _cut_otherwise(pair: Couple) -> str:
+    left, right = pair
+    return (
+        f"the result of {left.path!r} or {right.path!r} is cut into parts, and what is done with them does not tell "
+        f"whether they lie in one order; copy with apply(check=...)"
+    )
+
+
+_SAME_FEATURES = (
+    "Take them in one order in both models, or say overrides={{{one!r}: {other!r}}} if these are the same features."
+)
 
 
 def _partners(layers: frozenset[int], partner: Mapping[int, int]) -> frozenset[int]:

@@ -30,6 +30,7 @@ class Step:
         window: the places that a pool takes together, as `3` or `3x2`; empty if it is none, or takes all.
         literal: the arguments and settings that are no values of the model, in the framework's own words.
         index: the places it picks, without whole axes, as `[0]` or `[:4]`; or `state 1` of several results.
+        sizes: of a reshape, the new shape as it was given: None where a size hangs on the input.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Step:
     window: str = ""
     literal: str = ""
     index: str = ""
+    sizes: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ _ACTIVATIONS = ("relu", "silu", "gelu", "sigmoid", "tanh", "softmax", "elu", "se
 MERGES = {
     "add": "add", "iadd": "add", "mul": "mul", "imul": "mul", "multiply": "mul", "sub": "sub", "subtract": "sub",
     "truediv": "div", "div": "div", "divide": "div", "truedivide": "div", "matmul": "matmul", "bmm": "matmul",
-    "einsum": "matmul", "dot": "matmul", "cat": "cat", "concat": "cat", "concatenate": "cat", "maximum": "maximum",
+    "einsum": "matmul", "dot": "matmul", "cat": "cat", "concat": "cat", "concatenate": "cat", "stack": "cat",
+    "hstack": "cat", "columnstack": "cat", "maximum": "maximum",
     "minimum": "minimum", "pow": "pow", "power": "pow",
 }  # fmt: skip
 
@@ -269,13 +272,31 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         if real:
             stems = frozenset(pair for part in _all(arriving) for pair in part.done if pair[0] == ORIGIN)
             parts[step.output] = (_after(step, Part(frozenset(step.stages[-1]), stems)),)
-        elif MERGES.get(step.name.lower().replace("_", "")) == "cat":
+        elif MERGES.get(plain_name(step.name)) == "cat" and not _moves(step):
             parts[step.output] = tuple(_all(arriving))
-        elif len(arriving) == 1 and len(arriving[0]) > 1 and not step.blind and not step.detail:
+        elif len(arriving) == 1 and len(arriving[0]) > 1 and not (step.blind or step.detail or _moves(step)):
             parts[step.output] = arriving[0]
         else:
             parts[step.output] = (_merged(step, arriving),)
     return tuple(joins)
+
+
+def _moves(step: Step) -> bool:
+    """Whether features may stand in other places after a step than one part after the other.
+
+    Examples:
+        >>> _moves(Step("flip", (1,), 2)), _moves(Step("getitem", (1,), 2, literal="(_, (slice, [1, 0])) {}"))
+        (True, True)
+        >>> [_moves(Step("stack", (1, 2), 3, literal=said)) for said in ("([_, _], 2) {}", "([_, _], 1) {}", "axis=1")]
+        [True, False, False]
+    """
+    name = plain_name(step.name)
+    if name == "stack":
+        return re.search(r"(?:axis=|'dim': |\], )1\b", step.literal) is None
+    return name in _MOVING or (name == "getitem" and re.search(r"\[-?\d+,", step.literal) is not None)
+
+
+_MOVING = {"flip", "fliplr", "roll", "sort", "indexselect", "take", "gather", "takealongaxis"}
 
 
 def _all(joins: Iterable[Join]) -> Iterator[Part]:

@@ -187,7 +187,7 @@ def test_sums_and_products_have_no_order():
 
 UNTOLD = (
     "'head' takes ['conv', 'conv'] side by side, 'head' takes ['conv', 'conv'], and what is done to them does not tell "
-    "whether that is one order; compare the outputs of both models after apply()"
+    "whether that is one order; copy with apply(check=...)"
 )
 
 
