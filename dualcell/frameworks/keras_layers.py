@@ -9,6 +9,7 @@ from dualcell.coded import Coded, HostArray
 from dualcell.errors import PlanError
 from dualcell.frameworks.keras_trace import Symbolic, trace
 from dualcell.strided import in_c_order
+from dualcell.weights.bare import as_multiplied
 from dualcell.weights.einsum import einsum_form
 from dualcell.weights.evidence import wiring_of
 from dualcell.weights.features import feature_orders, in_order, with_doubts
@@ -48,11 +49,12 @@ class KerasReader:
             found = {found.name: found for found in self._found(place, names)}
             arrays |= {each.path: each.array for each in found.values()}
             layers += layers_of(place, _forms(place.layer), found)
-        steps = trace(model, layers, self.children, self.symbolic)
+        steps = trace(model, layers, arrays, self.children, self.symbolic)
         if steps is None:
             return Inventory("keras", type(model).__name__, tuple(with_doubts(layers)), arrays)
         orders = feature_orders(steps)
-        ordered = tuple(in_order(index, layer, orders) for index, layer in enumerate(layers))
+        turned = as_multiplied(layers, steps)
+        ordered = tuple(in_order(index, layer, orders) for index, layer in enumerate(turned))
         return Inventory("keras", type(model).__name__, ordered, arrays, wiring_of(steps, layers))
 
     def _walk(self, model: Any) -> Iterator[Place]:

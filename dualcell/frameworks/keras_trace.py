@@ -6,7 +6,7 @@ hold no values, as Keras itself does to find a layer's output shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ class Symbolic:
         fresh: the same structure with new symbolic tensors, and each leaf's new one.
         is_tensor: whether a leaf is a symbolic tensor.
         inputs: symbolic arguments for a built model: positional ones and keyword ones; None if unknown.
+        stand_in: a symbolic tensor in the place of a variable.
         scope: around such calls, so that no variable is written.
     """
 
@@ -35,6 +36,7 @@ class Symbolic:
     fresh: Callable[[Any], Any]
     is_tensor: Callable[[Any], bool]
     inputs: Callable[[Any], tuple[list[Any], dict[str, Any]] | None]
+    stand_in: Callable[[Any], Any]
     scope: Callable[[], AbstractContextManager[Any]]
 
 
@@ -42,17 +44,18 @@ class Unseen(Exception):
     """A part of the model cannot be looked into."""
 
 
-def trace(model: Any, layers: Sequence[Layer], children: Callable[[Any], list[tuple[str, Any]]],
-          symbolic: Symbolic | None) -> Trace | None:  # fmt: skip
+def trace(model: Any, layers: Sequence[Layer], arrays: Mapping[str, Any],
+          children: Callable[[Any], list[tuple[str, Any]]], symbolic: Symbolic | None) -> Trace | None:  # fmt: skip
     """The steps of a model, or None if they cannot be seen.
 
     Args:
         model: a built Keras layer or model.
         layers: what it holds; `stages` speaks of them by index.
+        arrays: its variables, by the names in `layers`.
         children: gives the layers in a layer.
         symbolic: to look into what has no graph; None to give up there.
     """
-    walker = _Walker(layers, children, symbolic)
+    walker = _Walker(layers, arrays, children, symbolic)
     try:
         parts = model._flatten_layers()  # noqa: SLF001 - Keras has no public name for it
         with unchanged(parts), symbolic.scope() if symbolic else nullcontext():
@@ -63,12 +66,16 @@ def trace(model: Any, layers: Sequence[Layer], children: Callable[[Any], list[tu
 
 
 class _Walker:
-    def __init__(self, layers: Sequence[Layer], children: Any, symbolic: Symbolic | None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], arrays: Mapping[str, Any], children: Any, symbolic: Symbolic | None
+    ) -> None:
         self.children = children
         self.symbolic = symbolic
         self.steps: list[Step] = []
         self.own: dict[int, list[int]] = {}
         self.bare: dict[int, list[int]] = {}
+        self.variables = {id(arrays[layer.weights[0].array]): index for index, layer in enumerate(layers)
+                          if layer.kind == "weight"}  # fmt: skip
         for index, layer in enumerate(layers):
             if layer.kind == "counter":
                 continue
@@ -104,18 +111,32 @@ class _Walker:
         return step.output
 
     def called(self, layer: Any, given: tuple[Any, Any], known: dict[int, int]) -> list[int]:
-        """What `layer.call` gives for symbolic arguments."""
+        """What `layer.call` gives for symbolic arguments, its own variables among them."""
         assert self.symbolic is not None  # noqa: S101 - the caller has looked
         args, kwargs = given
+        known, stand_ins = dict(known), self._stand_ins(layer)
+        known |= {id(each): self.add(Step("get_attr", (), self.number(), ((index,),))) for each, index in stand_ins}
         results = self.symbolic.flatten(layer.call(*args, **kwargs))
         outputs = [each for each in results if self.symbolic.is_tensor(each)]
         if not outputs:
             raise Unseen
-        # whatever a custom layer does with weights of its own, they reach its result
-        bare = tuple(self.bare.get(id(layer), ()))
         values = self.walk(outputs, known)
+        taken = {value for step in self.steps for value in step.inputs}
+        seen = {index for each, index in stand_ins if known[id(each)] in taken}
+        bare = tuple(index for index in self.bare.get(id(layer), ()) if index not in seen)
         shapes = _shape(outputs[0]), _shape(outputs[0])
+        # whatever else a layer does with weights of its own, they reach its result
         return [self.add(Step("weights", tuple(values), self.number(), (bare,), shapes))] if bare else values
+
+    def _stand_ins(self, layer: Any) -> list[tuple[Any, int]]:
+        """Put symbolic tensors in the place of a layer's own variables; they are put back with all else."""
+        assert self.symbolic is not None  # noqa: S101 - the caller has looked
+        found: list[tuple[Any, int]] = []
+        for name, value in [*vars(layer).items()]:
+            if id(value) in self.variables:
+                found.append((self.symbolic.stand_in(value), self.variables[id(value)]))
+                vars(layer)[name] = found[-1][0]  # past what Keras does with attributes
+        return found
 
     def walk(self, outputs: Sequence[Any], known: dict[int, int]) -> list[int]:
         """Add the steps that lead to some tensors; returns their values."""
@@ -173,7 +194,15 @@ class _Walker:
             raise Unseen
         given, pairs = self.symbolic.fresh(node)
         known = {id(new): values[[id(each) for each in inputs].index(id(old))] for old, new in pairs}
-        return self._one(self.called(layer, given, known), shapes)
+        before = len(self.steps)
+        try:
+            return self._one(self.called(layer, given, known), shapes)
+        except Exception:  # a `call` of a layer without others may refuse: its weights still reach its result
+            if self._weighted_children(layer):
+                raise
+            del self.steps[before:]
+        bare = tuple(self.bare.get(id(layer), ()))
+        return self.add(Step(type(layer).__name__, tuple(values), self.number(), (bare,), shapes, source=layer))
 
     def _one(self, values: list[int], shapes: Any) -> int:
         return values[0] if len(values) == 1 else self.add(Step("outputs", tuple(values), self.number(), shapes=shapes))
@@ -183,11 +212,11 @@ class _Walker:
         own = self.own.get(id(layer))
         if own is not None:
             return tuple((index,) for index in own)
-        inside = [(child, self.stages(child)) for _, child in self._weighted(layer)]
+        inside = [(child, self.stages(child)) for child in self._weighted_children(layer)]
         names = {kind.__name__ for kind in type(layer).__mro__}
         if not inside:
             bare = tuple(self.bare.get(id(layer), ()))
-            return (bare,) if bare else ()
+            return ((bare,) if self.symbolic is None else None) if bare else ()
         parts = [stages for _, stages in inside if stages is not None]
         if len(parts) < len(inside) or _graph(layer) is not None:
             return None
@@ -195,12 +224,13 @@ class _Walker:
             return tuple(tuple(index for stage in side for index in stage) for side in _side_by_side(parts))
         return tuple(stage for part in parts for stage in part) if names & _ONE_AFTER_THE_OTHER else None
 
-    def _weighted(self, layer: Any) -> Iterator[tuple[str, Any]]:
+    def _weighted_children(self, layer: Any) -> list[Any]:
         if not hasattr(layer, "_flatten_layers"):
-            return
-        for name, child in self.children(layer):
-            if any(id(each) in self.own or id(each) in self.bare for each in child._flatten_layers()):  # noqa: SLF001
-                yield name, child
+            return []
+        return [
+            child for _, child in self.children(layer)
+            if any(id(each) in self.own or id(each) in self.bare for each in child._flatten_layers())  # noqa: SLF001
+        ]  # fmt: skip
 
 
 def _side_by_side(parts: Sequence[Stages]) -> Iterator[tuple[tuple[int, ...], ...]]:

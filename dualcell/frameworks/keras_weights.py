@@ -86,5 +86,19 @@ def _of_shape(shape: Any) -> Any:
     return keras.KerasTensor(tuple(shape))
 
 
-_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs, keras.StatelessScope)
+class _StandIn(keras.KerasTensor):
+    """A symbolic tensor that can be used as the variable it stands for; nothing is written."""
+
+    def __init__(self, variable: Any) -> None:
+        super().__init__(tuple(variable.shape), variable.dtype)
+        self.trainable = variable.trainable
+        self.value = self
+
+    def assign(self, value: Any, *_: Any) -> Any:
+        return value
+
+    assign_add = assign_sub = assign
+
+
+_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs, _StandIn, keras.StatelessScope)
 models = KerasModels()

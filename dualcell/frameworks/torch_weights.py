@@ -21,6 +21,7 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.torch_slots import slots_of
 from dualcell.frameworks.torch_trace import trace
 from dualcell.strided import copy_into
+from dualcell.weights.bare import as_multiplied
 from dualcell.weights.evidence import wiring_of
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import Form, forms_of, recurrent
@@ -51,6 +52,7 @@ class TorchModels:
             arrays[names.setdefault(id(array), path)] = array
         layers = tuple(layer for path, module in _walk(model, "") for layer in _layers(path, module, names))
         steps = trace(model, layers, names)
+        layers = layers if steps is None else as_multiplied(layers, steps)
         flow = None if steps is None else wiring_of(steps, layers)
         return Inventory("torch", type(model).__name__, layers, arrays, flow)
 

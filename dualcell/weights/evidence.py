@@ -69,12 +69,12 @@ _SILENT = {
     "gaussiandropout", "gaussiannoise", "featuredropout", "cast", "to", "float", "type", "expanddims", "unsqueeze",
     "squeeze", "expand", "broadcastto", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t",
     "rearrange", "input", "inputlayer", "outputs", "weights", "getattr", "getattribute", "shape", "size", "detach",
-    "stopgradient", "getitem", "split", "chunk", "unbind", "unstack", "linear", "activation", "clone",
+    "stopgradient", "getitem", "split", "chunk", "unbind", "unstack", "activation", "clone",
     "converttotensor", "astype", "tuple", "list",
 }  # fmt: skip
 _COMMON = {
     "greater": "gt", "less": "lt", "greaterequal": "ge", "lessequal": "le", "equal": "eq", "notequal": "ne",
-    "scaleddotproductattention": "attention",
+    "linear": "matmul", "mm": "matmul",
 }  # fmt: skip
 _ANY_ORDER = {"add", "mul", "maximum", "minimum"}
 _CHAINS = {*_ANY_ORDER, "cat"}  # of which several in a row are one

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dualcell.weights.axes import Reshape
-from dualcell.weights.inventory import Layer
+from dualcell.weights.axes import Reshape, joined, transpose
+from dualcell.weights.inventory import Layer, Weight
 from dualcell.weights.kinds import feature_axes
 from dualcell.weights.steps import Step, Trace
 
@@ -63,8 +63,10 @@ def feature_orders(trace: Trace) -> FeatureOrders:
     maps: dict[int, str] = {}
     orders: dict[int, Order] = {}
     spatial: set[int] = set()  # values with the features of maps
+    bare: dict[int, int] = {}  # values that are weights, and the layers they are
     found = FeatureOrders({}, {}, {})
     for step in trace.steps:
+        step = _without_weights(step, bare, found, maps, orders)
         maps[step.output] = _maps(step, maps)
         rank = len(step.shapes[1])
         merged = _merged(step, maps, orders, spatial) if rank > 2 else None
@@ -84,6 +86,23 @@ def feature_orders(trace: Trace) -> FeatureOrders:
             if rank == 2:
                 found.outputs[index] = orders[step.output]
     return found
+
+
+def _without_weights(
+    step: Step, bare: dict[int, int], found: FeatureOrders, maps: Mapping[int, str], orders: Mapping[int, Order]
+) -> Step:
+    """The step as if it took no weights that stand alone; notes what they are joined with."""
+    if step.name == "get_attr":
+        bare[step.output] = step.stages[0][0]
+    weights = [value for value in step.inputs if value in bare]
+    others = tuple(value for value in step.inputs if value not in bare)
+    if weights and not others:
+        bare[step.output] = bare[weights[0]]
+    for index in (bare[value] for value in weights) if others else ():
+        found.maps[index] = maps.get(others[0], "unknown")
+        if others[0] in orders:
+            found.inputs[index] = orders[others[0]]
+    return replace(step, inputs=others)
 
 
 def _plain(shape: tuple[Any, ...]) -> Segments:
@@ -252,7 +271,17 @@ def in_order(index: int, layer: Layer, orders: FeatureOrders) -> Layer:
         layer = layer.with_features(axes, order.segments)
     if layer.kind == "dense" and orders.maps.get(index) == "image" and _merges(layer):
         return replace(layer, doubt=_doubt(layer, "it sums over axes of maps, whose order PyTorch may have otherwise"))
+    if layer.kind == "weight" and orders.maps.get(index) == "image":
+        return replace(layer, weights=tuple(map(_with_channels_first, layer.weights)))
     return _with_space(layer, orders.maps.get(index, "unknown"))
+
+
+def _with_channels_first(weight: Weight) -> Weight:
+    """A weight that is joined with maps, its channels brought before its space axes; unless it has none of these."""
+    space = len(weight.canonical) - 1  # without axes of size 1
+    if space < 1 or weight.shape[-1] == 1:
+        return weight
+    return replace(weight, move=joined(weight.move, transpose(space, *range(space))))
 
 
 def _merges(layer: Layer) -> bool:

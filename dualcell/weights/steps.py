@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dualcell.weights.inventory import ORIGIN, Flow, Join, Layer, Part
@@ -147,7 +147,8 @@ def _slice(each: Any) -> str:
     return f"{start}:{stop}" + (f":{each.step}" if each.step not in (None, 1) else "")
 
 
-TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "einsum", "rearrange", "t", "mT")
+TURNS = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "einsum", "rearrange", "t",
+         "T", "mT", "H", "mH", "adjoint")  # fmt: skip
 
 
 # operations by what they do, however a framework or a class spells them
@@ -260,9 +261,14 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         makers = frozenset([number])
         parts[value] = (Part(makers, frozenset({(ORIGIN, makers)}), value),)
     called: set[int] = set()
+    sizes: set[int] = set()  # what is made of shapes alone
     for step in trace.steps:
         if step.given:
             continue
+        if step.blind or (step.inputs and sizes.issuperset(step.inputs)):
+            sizes.add(step.output)
+            continue
+        step = replace(step, inputs=tuple(value for value in step.inputs if value not in sizes))
         arriving = [parts.get(value, (Part(value=value),)) for value in step.inputs]
         real = [index for stage in step.stages for index in stage if layers[index].kind != "weight"]
         for index in real:
@@ -272,9 +278,11 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         if real:
             stems = frozenset(pair for part in _all(arriving) for pair in part.done if pair[0] == ORIGIN)
             parts[step.output] = (_after(step, Part(frozenset(step.stages[-1]), stems)),)
+        elif step.stages and not step.inputs:
+            parts[step.output] = (Part(frozenset(step.stages[-1]), value=step.output),)
         elif MERGES.get(plain_name(step.name)) == "cat" and not _moves(step):
             parts[step.output] = tuple(_all(arriving))
-        elif len(arriving) == 1 and len(arriving[0]) > 1 and not (step.blind or step.detail or _moves(step)):
+        elif len(arriving) == 1 and len(arriving[0]) > 1 and not (step.detail or _moves(step)):
             parts[step.output] = arriving[0]
         else:
             parts[step.output] = (_merged(step, arriving),)

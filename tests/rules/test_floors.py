@@ -47,6 +47,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "weights/uses.py": (0, set()),
     "weights/reading.py": (2, set()),
     "weights/steps.py": (2, set()),
+    "weights/bare.py": (3, set()),
     "weights/cuts.py": (0, set()),
     "weights/evidence.py": (3, set()),
     "weights/fans.py": (3, set()),
