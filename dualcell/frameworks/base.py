@@ -178,6 +178,10 @@ class ModelAdapter(Protocol):
         """Put values into one of the inventory's arrays, in place, cast to its dtype."""
         ...
 
+    def settle(self, model: Any) -> None:
+        """After weights were written: work out again what layers keep that follows from them."""
+        ...
+
     def inference(self, model: Any) -> AbstractContextManager[Any]:
         """The model as it is used when it is not trained; as it was, afterwards."""
         ...

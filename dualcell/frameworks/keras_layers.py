@@ -162,3 +162,11 @@ def keras_array(values: HostArray) -> Any:
     import ml_dtypes
 
     return in_c_order(values.codes).view(getattr(ml_dtypes, values.name))
+
+
+def settle(model: Any) -> None:
+    """Work out again what layers keep that follows from their weights: Normalization, its mean and variance."""
+    for layer in model._flatten_layers():  # noqa: SLF001 - Keras has no public name for it
+        finalize = getattr(layer, "finalize_state", None)
+        if finalize is not None and layer.weights:
+            finalize()

@@ -12,7 +12,7 @@ from keras.src.saving import saving_lib  # how its files are laid out has no pub
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.keras_files import file_names
-from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.frameworks.keras_layers import KerasReader, keras_array, settle
 from dualcell.frameworks.keras_slots import slots_of
 from dualcell.frameworks.keras_trace import Symbolic
 from dualcell.weights.inventory import Inventory
@@ -32,6 +32,9 @@ class KerasModels:
         given = keras_array(values)
         # JAX keeps the memory it is handed, which may be the source's
         array.assign(np.array(given) if keras.config.backend() == "jax" else given)
+
+    def settle(self, model: Any) -> None:
+        settle(model)
 
     def inference(self, model: Any) -> AbstractContextManager[Any]:
         return nullcontext()  # as it is called unless `training=True` is said

@@ -11,7 +11,7 @@ from tf_keras.src.saving import saving_lib  # how its files are laid out has no 
 
 from dualcell.coded import HostArray
 from dualcell.frameworks.keras_files import file_names
-from dualcell.frameworks.keras_layers import KerasReader, keras_array
+from dualcell.frameworks.keras_layers import KerasReader, keras_array, settle
 from dualcell.frameworks.keras_slots import slots_of
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.slots import Slots
@@ -28,6 +28,9 @@ class TfKerasModels:
 
     def write(self, array: Any, values: HostArray) -> None:
         array.assign(keras_array(values))
+
+    def settle(self, model: Any) -> None:
+        settle(model)
 
     def inference(self, model: Any) -> AbstractContextManager[Any]:
         return nullcontext()  # as it is called unless `training=True` is said

@@ -139,6 +139,8 @@ def _steps(
         elif node.op == "get_attr":
             index = arrays.get(names.get(id(_attribute(model, node.target)), ""))
             steps.append(Step("get_attr", inputs, numbers[node], () if index is None else ((index,),)))
+        elif (state := _last_of_both(node, modules)) is not None:
+            steps.append(Step("contiguous", (numbers[state],), numbers[node]))
         elif _name(node) == "scaled_dot_product_attention" and len(inputs) >= 3:
             made = attended(inputs[0], inputs[1], inputs[2], count(len(numbers) + len(steps)).__next__)
             steps += [*made[:-1], replace(made[-1], output=numbers[node])]
@@ -189,6 +191,34 @@ def _index(node: Any, modules: Mapping[str, Any]) -> str:
     ):
         return ""  # of one layer in one direction there is one
     return index_of(index)
+
+
+def _last_of_both(node: Any, modules: Mapping[str, Any]) -> Any:
+    """The state of which a call joins the last layer's both directions, forward first, as Keras does; else None."""
+    if (
+        _name(node) not in ("cat", "concat", "concatenate")
+        or not node.args
+        or not isinstance(node.args[0], (list, tuple))
+    ):
+        return None
+    taken = [each for each in node.args[0] if isinstance(each, torch.fx.Node) and _name(each) == "getitem"]
+    if len(taken) != 2 or len(node.args[0]) != 2 or taken[0].args[0] is not taken[1].args[0]:
+        return None
+    state = taken[0].args[0]
+    if _name(state) != "getitem" or not _index(state, modules).startswith("state"):
+        return None
+    places = [index[0] if isinstance(index, tuple) else index for index in (each.args[1] for each in taken)]
+    return state if places in _both_of(state, modules) else None
+
+
+def _both_of(state: Any, modules: Mapping[str, Any]) -> list[list[int]]:
+    """The places in a state of the last layer's two directions; none if it has one."""
+    while _name(state) == "getitem":
+        state = state.args[0]
+    module = modules[state.target]
+    if not module.bidirectional:
+        return []
+    return [[-2, -1], [2 * module.num_layers - 2, 2 * module.num_layers - 1]]
 
 
 def _is_single(node: Any, modules: Mapping[str, Any]) -> bool:

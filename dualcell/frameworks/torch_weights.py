@@ -67,6 +67,9 @@ class TorchModels:
             copy_into(array.detach().numpy(), tensor.numpy())
             increment_version(array)  # or autograd would not see that it has changed
 
+    def settle(self, model: Any) -> None:
+        """Nothing: modules keep nothing of the kind."""
+
     @contextmanager
     def inference(self, model: Any) -> Generator[None]:
         before = [(module, module.training) for module in model.modules()]

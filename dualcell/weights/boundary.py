@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dualcell.errors import PlanError, did_you_mean
+from dualcell.weights.axes import Features, in_words
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import feature_axes
 from dualcell.weights.matching import Match, Matching
@@ -27,11 +29,13 @@ def with_features(matching: Matching, sides: Sequence[Inventory], flatten: Flatt
     """
     _check_given(flatten)
     same = sides[0].framework == sides[1].framework
-    known = [name for found in matching.matches for layer in (found.source, found.target) for name in _called(layer)]
+    layers = [layer for found in matching.matches for layer in (found.source, found.target)]
+    known = [name for layer in layers for name in _called(layer)]
     for key in flatten:
         if key not in known:
             raise PlanError(f"flatten: no matched layer is called {key!r}.{did_you_mean(str(key), known)}")
     matches: list[Match] = []
+    notes = [*matching.notes]
     for found in matching.matches:
         key = next((key for key in flatten if key in (*_called(found.source), *_called(found.target))), None)
         if key is not None:
@@ -40,8 +44,9 @@ def with_features(matching: Matching, sides: Sequence[Inventory], flatten: Flatt
             matches.append(replace(found, source=_plain(found.source), target=_plain(found.target)))
         else:
             _check(found, sides)
+            notes += _unseen(found, sides)
             matches.append(found)
-    return replace(matching, matches=tuple(matches))
+    return replace(matching, matches=tuple(matches), notes=tuple(notes))
 
 
 def _check_given(flatten: Any) -> None:
@@ -57,7 +62,10 @@ def _are_sizes(maps: Any) -> bool:
 
 
 def _called(layer: Layer) -> tuple[str, ...]:
-    return layer.path, *layer.aliases
+    """The names of a layer, and of what it is within if the order of its features is asked for: `bi` for both cells."""
+    steps = re.split(r"([./])", layer.path)
+    around = ("".join(steps[:end]) for end in range(len(steps) - 2, 0, -2)) if layer.doubt or layer.has_features else ()
+    return layer.path, *layer.aliases, *around
 
 
 def _plain(layer: Layer) -> Layer:
@@ -81,8 +89,29 @@ def _as_said(found: Match, sides: Sequence[Inventory], maps: tuple[int, ...] | N
     return replace(found, source=layer, target=target) if on_source else replace(found, source=source, target=layer)
 
 
+def _both_ways(found: Match, sides: Sequence[Inventory]) -> Iterator[tuple[Layer, Layer, Inventory]]:
+    """A layer, its partner, and the partner's side."""
+    yield found.source, found.target, sides[1]
+    yield found.target, found.source, sides[0]
+
+
+def _unseen(found: Match, sides: Sequence[Inventory]) -> Iterator[str]:
+    """What is believed of flattened maps where the other model cannot be looked into."""
+    for layer, other, side in _both_ways(found, sides):
+        if layer.has_features and side.flow is None:
+            yield (
+                f"{layer.path!r} has flattened maps, {_moves(layer)}; {other.path!r} is taken to have them with their "
+                f"channels first, but {side.label} cannot be looked into. Say flatten={{{layer.path!r}: None}} if it "
+                f"has them last, or copy with apply(check=...)"
+            )
+
+
+def _moves(layer: Layer) -> str:
+    return next(in_words((step,)) for weight in layer.weights for step in weight.move if isinstance(step, Features))
+
+
 def _check(found: Match, sides: Sequence[Inventory]) -> None:
-    for layer, other, side in ((found.source, found.target, sides[1]), (found.target, found.source, sides[0])):
+    for layer, other, side in _both_ways(found, sides):
         if layer.doubt:
             raise PlanError(f"{layer.doubt}.")
         if layer.has_features and side.flow is not None and side.layers.index(other) in side.flow.turned:
@@ -91,3 +120,20 @@ def _check(found: Match, sides: Sequence[Inventory]) -> None:
                 f"{layer.path!r} takes flattened maps with their channels last. Say flatten={{{layer.path!r}: None}} "
                 f"if {other.path!r} takes them so too, or their (height, width, channels) if not."
             )
+        if layer.has_features and _has_channels_last(layer, other, side):
+            raise PlanError(
+                f"{layer.path!r} gives maps with their channels last, and so does {other.path!r}, whose features are "
+                f"split that way. Say flatten={{{layer.path!r}: None}} if its axes are moved after that, as in "
+                f"view(...).permute(0, 3, 1, 2), or overrides={{{layer.path!r}: {other.path!r}}} if not."
+            )
+
+
+def _has_channels_last(layer: Layer, other: Layer, side: Inventory) -> bool:
+    """Whether the partner's features are split into maps as this layer's are, height first."""
+    evidence = None if side.flow is None else side.flow.evidence()
+    if evidence is None:
+        return False
+    axes = evidence.factors[side.layers.index(other)]
+    moves = [step for weight in layer.weights for step in weight.move if isinstance(step, Features)]
+    last = {segment for step in moves for segment in step.segments if len(segment) > 1}
+    return any(axes == segment != (segment[-1], *segment[:-1]) for segment in last)

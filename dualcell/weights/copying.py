@@ -132,8 +132,16 @@ def _assembled(rows: Sequence[Row], sources: Mapping[str, Any], old: HostArray, 
 
 
 @contextmanager
-def all_or_nothing(targets: Mapping[str, Any], read: Read, write: Write) -> Generator[Callable[[str, HostArray], None]]:
+def all_or_nothing(
+    targets: Mapping[str, Any], read: Read, write: Write, settle: Callable[[], None]
+) -> Generator[Callable[[str, HostArray], None]]:
     """Gives the verb that writes an array; if anything fails inside, all have their old values again.
+
+    Args:
+        targets: the arrays by name.
+        read: gives an array's values.
+        write: puts values into an array.
+        settle: called when all have their values: their old ones, if anything failed.
 
     Raises:
         PlanError: a write failed.
@@ -155,6 +163,7 @@ def all_or_nothing(targets: Mapping[str, Any], read: Read, write: Write) -> Gene
     except BaseException:
         for name, values in old.items():
             write(targets[name], values)
+        settle()
         raise
 
 

@@ -16,7 +16,7 @@ from functools import cache
 
 from dualcell.weights.cuts import Cuts, Label, cuts_of, factors_of, label_of
 from dualcell.weights.inventory import Flow, Layer
-from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, plain_name
+from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, of_values, plain_name
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ class _Words:
         self._since: dict[int, frozenset[str]] = {}
         self._reach: dict[int, tuple[Subject, ...]] = {}
         self._operands: dict[tuple[str, int], list[int]] = {}  # what a chain of one operation has joined
-        self._sizes: set[int] = set()  # what is made of shapes alone
         self._takers: dict[int, set[str]] = defaultdict(set)
-        for step in trace.steps:
+        steps = [*of_values(trace)]
+        for step in steps:
             for value in step.inputs:
                 self._takers[value].add(_name(step))
-        for step in trace.steps:
+        for step in steps:
             if step.name != "getitem" or step.output in self._takers or step.output in trace.results:
                 self._take(step)  # a tuple that is unpacked also gives what nobody takes
 
@@ -112,9 +112,6 @@ class _Words:
         real = [index for index in held if self.layers[index].kind != "weight"]
         words = frozenset[str]() if any(self.layers[index].kind in _RECURRENT for index in real) else _words(step)
         before = frozenset[str]().union(*(self._since.get(value, frozenset()) for value in step.inputs))
-        if step.blind or (step.inputs and self._sizes.issuperset(step.inputs)):
-            self._sizes.add(step.output)
-            return
         turned = {"flip"} if getattr(step.source, "go_backwards", False) else set[str]()
         for index in real:
             self.found[index, None] |= {f"{word} before" for word in before ^ turned}

@@ -58,8 +58,37 @@ class FeatureOrders:
 
 
 def feature_orders(trace: Trace) -> FeatureOrders:
-    """Follow the maps through a model, backwards from what wants them and forwards from what makes them."""
+    """Follow the maps through a model, backwards from what wants them and forwards from what makes them.
+
+    What is added to flattened maps, or multiplied with them, must be in their order: the Dense that makes it is to
+    give it so, and then everything is followed once more.
+    """
     wanted = _wanted(trace)
+    dense = {step.output for step in trace.steps if step.name == "Dense" and len(step.shapes[1]) == 2}
+    while True:
+        found, orders = _followed(trace, wanted)
+        missing = _passed_back(trace, {**wanted, **_beside_merged(trace, orders)})
+        missing = {value: order for value, order in missing.items() if value in dense and value not in wanted}
+        if not missing:
+            return found
+        wanted |= missing
+
+
+def _beside_merged(trace: Trace, orders: Mapping[int, Order]) -> dict[int, Segments]:
+    """Plain values that meet flattened maps of one order, number for number: that order."""
+    found: dict[int, Segments] = {}
+    for step in trace.steps:
+        if len(step.inputs) < 2 or step.name in _MIXING or step.name == "Concatenate" or len(step.shapes[1]) != 2:
+            continue
+        merged = {order.segments for value in step.inputs if _is_merged(order := orders.get(value, Order(())))}
+        if len(merged) == 1 and (segments := merged.pop()):
+            plain = (value for value in step.inputs if value in orders and not _is_merged(orders[value]))
+            found |= dict.fromkeys(plain, segments)
+    return found
+
+
+def _followed(trace: Trace, wanted: Mapping[int, Segments]) -> tuple[FeatureOrders, dict[int, Order]]:
+    """The orders of all layers, and of all values without space axes."""
     maps: dict[int, str] = {}
     orders: dict[int, Order] = {}
     spatial: set[int] = set()  # values with the features of maps
@@ -85,7 +114,7 @@ def feature_orders(trace: Trace) -> FeatureOrders:
                 found.maps[index] = maps.get(step.inputs[0], "unknown")
             if rank == 2:
                 found.outputs[index] = orders[step.output]
-    return found
+    return found, orders
 
 
 def _without_weights(
@@ -127,9 +156,17 @@ def _wanted(trace: Trace) -> dict[int, Segments]:
         elif step.name not in (*_SEQUENCES, *_MIXING, *_TURNING):
             for kind in (images, channels_first):
                 kind.update(step.inputs if step.output in kind and before == after else ())
-            if step.output in wanted and before == after == 2 and len(step.inputs) == 1:
-                wanted[step.inputs[0]] = wanted[step.output]
-    return wanted
+    return _passed_back(trace, wanted)
+
+
+def _passed_back(trace: Trace, wanted: Mapping[int, Segments]) -> dict[int, Segments]:
+    """What is wanted of a value is wanted of what it is made of number for number."""
+    found = dict(wanted)
+    for step in reversed(trace.steps):
+        is_same = len(step.shapes[0]) == len(step.shapes[1]) == 2 and len(step.inputs) == 1
+        if is_same and step.output in found and step.name not in (*_SEQUENCES, *_MIXING, *_TURNING):
+            found.setdefault(step.inputs[0], found[step.output])
+    return found
 
 
 def _maps(step: Step, maps: dict[int, str]) -> str:
@@ -200,7 +237,7 @@ def _is_merged(order: Order | None) -> bool:
     return order is not None and not _is_plain(order)
 
 
-def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: dict[int, Segments]) -> Order:
+def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: Mapping[int, Segments]) -> Order:
     shape_in, shape_out = step.shapes
     plain = Order(_plain(shape_out))
     if len(shape_in) > 2:

@@ -185,11 +185,14 @@ class _Matcher:
         if named is not None:
             return [(self._index(0, one), self._index(1, other), "name") for one, other in named]
         used = [_apart({index: flows[side].uses[index] for index in alike[side]}) for side in (0, 1)]
-        if all(len({*each.values()}) > 1 for each in used):
+        by_use = all(len({*each.values()}) > 1 for each in used)
+        if by_use and {*used[0].values()} == {*used[1].values()}:
             return self._by_use(layers, used)
         told = self._by_evidence(alike, flows)
         if told:
             return [(one, other, "flow") for one, other in told]
+        if by_use:
+            raise PlanError(_undecided(layers[0], layers[1], self._done_otherwise(used)))
         reached = [sorted(alike[side], key=_place(flows[side])) for side in (0, 1)]
         orders = [[*zip(*map(sorted, alike), strict=True)], [*zip(*reached, strict=True)]]
         any_will_do = all(self._can_change_places(side, alike[side]) for side in (0, 1))
@@ -225,9 +228,6 @@ class _Matcher:
     def _by_use(self, layers: list[list[Layer]], used: list[dict[int, frozenset[str]]]) -> list[tuple[int, int, str]]:
         """Layers wired alike, told apart by what is done with their inputs and results, or by their stride."""
         by_use = [{use: [i for i, each in side.items() if each == use] for use in side.values()} for side in used]
-        if by_use[0].keys() != by_use[1].keys():
-            reason = self._done_otherwise(used)
-            raise PlanError(_undecided(layers[0], layers[1], reason))
         pairs = [(by_use[0][use], by_use[1][use]) for use in by_use[0]]
         single = [(left[0], right[0], "flow") for left, right in pairs if len(left) == len(right) == 1]
         if single:
@@ -312,6 +312,16 @@ class _Matcher:
             if all(factors) and not are_one_order(*factors) and not any(layer.has_features for layer in pair):
                 raise PlanError(_split_otherwise(pair, factors))
             self._no_crossed_cuts(pair, left.cuts[source], right.cuts[target])
+            if self.sides[0].framework != self.sides[1].framework:
+                self._no_moved_places(pair, left.words[source] ^ right.words[target])
+
+    def _no_moved_places(self, pair: Couple, words: frozenset[str]) -> None:
+        moved = sorted({word.removesuffix(" before") for word in words} & _OWN_ORDER)
+        if moved:
+            self.notes.append(
+                f"{pair[0].path!r} and {pair[1].path!r}: the frameworks have an order of channels of their own in "
+                f"{', '.join(moved)}; copy with apply(check=...)"
+            )
 
     def _no_crossed_cuts(self, pair: Couple, left: Cuts, right: Cuts) -> None:
         if left == right:
@@ -446,6 +456,7 @@ def _cut_otherwise(pair: Couple) -> str:
     )
 
 
+_OWN_ORDER = {"pixelshuffle", "pixelunshuffle", "depthtospace", "spacetodepth", "extractpatches", "unfold", "fold"}
 _SAME_FEATURES = (
     "Take them in one order in both models, or say overrides={{{one!r}: {other!r}}} if these are the same features."
 )

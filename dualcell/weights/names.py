@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import combinations, takewhile
 
 from dualcell.weights.inventory import Layer
@@ -58,9 +59,14 @@ def said(layer: Layer) -> str:
         >>> said(Layer("dense_3", "dense", (), native="Dense"))
         ''
     """
-    for step in reversed(re.split(r"[./]", layer.path)):
+    return _said(layer.path, layer.native)
+
+
+@lru_cache(maxsize=8192)  # each pair of layers asks for both
+def _said(path: str, native: str) -> str:
+    for step in reversed(re.split(r"[./]", path)):
         word = re.sub(r"[\W_]", "", step.lower())
-        if word and not word.isdigit() and re.sub(r"_?\d*$", "", step) != _automatic(layer.native):
+        if word and not word.isdigit() and re.sub(r"_?\d*$", "", step) != _automatic(native):
             return word
     return ""
 
@@ -127,6 +133,7 @@ def _numbered_otherwise(first: Couple, second: Couple) -> bool:
     return directions[0] != directions[1]
 
 
+@lru_cache(maxsize=8192)
 def _numbers(path: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
     """`block_3/dense` -> (`block/dense`, ((3,), (0,)))."""
     steps = re.split(r"[./]", path)

@@ -107,11 +107,15 @@ class WeightPlan:
         check_dropped(self.draft.dropped, self.source.arrays, read)
         staged = stage(self.rows, self.source.arrays, self.target.arrays, read)
         staged = untangled(staged, {name: self.target.arrays[name] for name in staged}, read)
-        with all_or_nothing(self.target.arrays, read, self.adapter.write) as write:
+        with all_or_nothing(self.target.arrays, read, self.adapter.write, self._settle) as write:
             for name, values in staged.items():
                 write(name, values)
+            self._settle()
             apart = None if check is None else self._checked(check)
         return replace(self, copied=True, apart=apart)
+
+    def _settle(self) -> None:
+        self.adapter.settle(self.target.model)
 
     def _checked(self, run: Callable[[], Any]) -> float:
         """How far the outputs of both models lie apart."""

@@ -261,14 +261,9 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         makers = frozenset([number])
         parts[value] = (Part(makers, frozenset({(ORIGIN, makers)}), value),)
     called: set[int] = set()
-    sizes: set[int] = set()  # what is made of shapes alone
-    for step in trace.steps:
+    for step in of_values(trace):
         if step.given:
             continue
-        if step.blind or (step.inputs and sizes.issuperset(step.inputs)):
-            sizes.add(step.output)
-            continue
-        step = replace(step, inputs=tuple(value for value in step.inputs if value not in sizes))
         arriving = [parts.get(value, (Part(value=value),)) for value in step.inputs]
         real = [index for stage in step.stages for index in stage if layers[index].kind != "weight"]
         for index in real:
@@ -287,6 +282,16 @@ def _joins(trace: Trace, layers: Sequence[Layer], given: Mapping[int, int]) -> t
         else:
             parts[step.output] = (_merged(step, arriving),)
     return tuple(joins)
+
+
+def of_values(trace: Trace) -> Iterator[Step]:
+    """The steps without those that work on shapes alone, and without what others take of these."""
+    sizes: set[int] = set()
+    for step in trace.steps:
+        if step.blind or (step.inputs and sizes.issuperset(step.inputs)):
+            sizes.add(step.output)
+        else:
+            yield replace(step, inputs=tuple(value for value in step.inputs if value not in sizes))
 
 
 def _moves(step: Step) -> bool:
