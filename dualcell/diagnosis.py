@@ -100,7 +100,8 @@ def _is_near(left: Array, right: Array, closeness: float) -> bool:
 def _explained_nearer(left: Array, right: Array, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
     """What explains a difference that could be rounding by its size, and is not: all but a twentieth of it."""
     one, other = first_part(left, right)
-    apart, size = mean_square(wide(one) - wide(other)), mean_square(wide(other))
+    with np.errstate(all="ignore"):  # squares may be too large, or the difference
+        apart, size = mean_square(wide(one) - wide(other)), mean_square(wide(other))
     if not 0 < apart < size < math.inf:
         return ()
     return _explained(left, right, {**facts, "closeness": math.sqrt(apart / size) / 20}, (moved_or_related,))

@@ -190,9 +190,9 @@ def _offset(left: Array, right: Array, facts: Facts) -> Step | None:
 
 def _plus(text: str, number: complex) -> str:
     """A sum in code, `x - 0.5` rather than `x + -0.5`."""
-    if not isinstance(number, float):
-        return f"{text} + ({number:.7g})"
-    return f"{text} {'-' if number < 0 else '+'} {abs(number):.7g}"
+    away = (number.real or number.imag) < 0
+    number = -number if away else number
+    return f"{text} {'-' if away else '+'} " + (f"{number:.7g}" if isinstance(number, float) else f"({number:.7g})")
 
 
 def _add(array: Array, random: np.random.Generator) -> Array | None:
