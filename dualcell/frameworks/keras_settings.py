@@ -9,24 +9,36 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from dualcell.frameworks.keras_objects import LIBRARIES
+from dualcell.frameworks.keras_objects import axes as axes_of
+from dualcell.frameworks.keras_objects import library as library_of
+from dualcell.frameworks.keras_objects import names as names_of
+from dualcell.frameworks.keras_padding import (
+    average_pool_line,
+    convolution_line,
+    convolution_padding,
+    crops,
+    crops_said,
+    max_pool_line,
+    pooling_padding,
+    said_with,
+    word_for,
+)
 from dualcell.frameworks.keras_training_settings import TRAINING, config_value
 from dualcell.frameworks.spelling import (
     ABSENT,
     Rows,
     Spelling,
     constant,
-    even,
-    extent,
+    one_or_all,
     plain,
     read_all,
     several,
     spelt,
     unwritable,
 )
-from dualcell.padding import Edges, Padding
 from dualcell.settings import Setting, Settings
 
-_LIBRARIES = ("keras", "tf_keras")
 _BASES = ("Layer", "Loss", "Optimizer", "BaseOptimizer", "OptimizerV2", "LearningRateSchedule")
 
 
@@ -35,28 +47,28 @@ class KerasLayers:
 
     def owns(self, value: Any) -> bool:
         """Whether this is an object of Keras that has settings, or parts that have."""
-        return any(name in _BASES for name in _names(value))
+        return any(name in _BASES for name in names_of(value))
 
     def library(self, value: Any) -> str:
         """`keras` or `tf_keras`."""
-        return _library(value)
+        return library_of(value)
 
     def settings_of(self, value: Any) -> Settings | None:
         """The settings of one layer, optimizer, loss or schedule; None for those dualcell has no words for."""
         value = _unwrapped(value)
-        if "Bidirectional" in _names(value):
+        if "Bidirectional" in names_of(value):
             return _bidirectional(value)
         row = _row(value)
         if row is None:
             return None
         kind, spellings = row
-        settings = read_all(kind if isinstance(kind, str) else kind(value), _library(value), value, spellings)
+        settings = read_all(kind if isinstance(kind, str) else kind(value), library_of(value), value, spellings)
         return replace(settings, name=getattr(value, "name", None) or settings.name)
 
     def parts_of(self, value: Any) -> list[tuple[str, Any]]:
         """(path, layer) of a model's layers that do something themselves, in order of definition; each once."""
         seen: set[int] = set()
-        parts = _parts("", value) if "Layer" in _names(value) else iter([("", value)])
+        parts = _parts("", value) if "Layer" in names_of(value) else iter([("", value)])
         return [(path, part) for path, part in parts if not (id(part) in seen or seen.add(id(part)))]
 
     def changed(self, value: Any, setting: str, to: Any) -> Any:
@@ -69,36 +81,26 @@ class KerasLayers:
         try:
             config[spelling.word] = spelling.back(to)
             twin = type(value).from_config(config)
-            done = read_all("", _library(value), twin, (spelling,)).values[setting]
+            done = read_all("", library_of(value), twin, (spelling,)).values[setting]
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         return twin if done == to else None
 
 
-def _names(value: Any) -> list[str]:
-    """The names of Keras' own classes that an object is of, the nearest first."""
-    return [kind.__name__ for kind in type(value).__mro__ if kind.__module__.partition(".")[0] in _LIBRARIES]
-
-
-def _library(value: Any) -> str:
-    modules = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
-    return next(module for module in modules if module in _LIBRARIES)
-
-
 def _row(value: Any) -> Rows | None:
-    return next((_ROWS[name] for name in _names(value) if name in _ROWS), None)
+    return next((_ROWS[name] for name in names_of(value) if name in _ROWS), None)
 
 
 def _unwrapped(value: Any) -> Any:
     """The layer inside `TimeDistributed`, the optimizer inside `LossScaleOptimizer`."""
-    names = _names(value)
+    names = names_of(value)
     if "TimeDistributed" in names:
         return value.layer
     return value.inner_optimizer if "LossScaleOptimizer" in names else value
 
 
 def _parts(path: str, layer: Any) -> Iterator[tuple[str, Any]]:
-    names = _names(layer)
+    names = names_of(layer)
     if "InputLayer" in names or "Identity" in names:
         return
     inner = [] if _row(_unwrapped(layer)) is not None or "Bidirectional" in names else _inner(layer)
@@ -121,26 +123,15 @@ def _inner(layer: Any) -> list[Any]:
 # --- getters ---
 
 
-def _axes(layer: Any) -> int:
-    """1, 2 or 3, by the name of the class."""
-    name = next((name for name in _names(layer) if name in _ROWS), "")
-    return next((int(digit) for digit in name if digit in "123"), 0)
-
-
 def _each(name: str) -> Callable[[Any], Any]:
     """One number for each axis."""
-    return lambda layer: several(getattr(layer, name), _axes(layer))
+    return lambda layer: several(getattr(layer, name), axes_of(layer))
 
 
 def _built(layer: Any, variable: str, axis: int) -> Any:
     """A size of a variable of a layer that has been built; `ABSENT` before."""
     found = getattr(layer, variable, None) if getattr(layer, "built", False) else None
     return ABSENT if found is None else int(found.shape[axis])
-
-
-def _one_or_all(value: Any) -> Any:
-    """`2` for `(2, 2)`."""
-    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def _trainable(layer: Any) -> Any:
@@ -191,10 +182,10 @@ def _function(word: str) -> Callable[[Any], Any]:
         activation = getattr(layer, word, None)
         if activation is None:
             return "linear"
-        if type(activation).__module__.partition(".")[0] in _LIBRARIES:  # a layer, as in Dense(3, activation=ELU())
+        if type(activation).__module__.partition(".")[0] in LIBRARIES:  # a layer, as in Dense(3, activation=ELU())
             inner = layers.settings_of(activation)
             return ABSENT if inner is None or "function" not in inner.settings else inner.settings["function"].value
-        if getattr(activation, "__module__", "").partition(".")[0] not in _LIBRARIES:
+        if getattr(activation, "__module__", "").partition(".")[0] not in LIBRARIES:
             return ABSENT
         name = activation.__name__
         return _SAME_FUNCTION.get(name, name)
@@ -207,11 +198,11 @@ def _parameter(word: str, name: str) -> Callable[[Any], Any]:
 
     def own(layer: Any) -> Any:
         activation = getattr(layer, word, None)
-        if type(activation).__module__.partition(".")[0] in _LIBRARIES:
+        if type(activation).__module__.partition(".")[0] in LIBRARIES:
             inner = layers.settings_of(activation)
             return inner.values.get(name, ABSENT) if inner else ABSENT
         function = _function(word)(layer)
-        if name == "hard sigmoid slope" and function == "hard_sigmoid" and _library(layer) == "tf_keras":
+        if name == "hard sigmoid slope" and function == "hard_sigmoid" and library_of(layer) == "tf_keras":
             return _KERAS_2_SLOPE
         return _OF_FUNCTIONS.get(function, {}).get(name, ABSENT)
 
@@ -262,115 +253,6 @@ _SLOPE = Spelling(
     lambda layer: float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha),
 )  # fmt: skip
 
-# --- padding ---
-
-
-def _sizes(layer: Any) -> tuple[int | None, ...] | None:
-    """The lengths of the input along the axes that are padded, as the layer was built; None if it was not."""
-    shape = getattr(layer, "_build_input_shape", None)  # tf_keras
-    if shape is None:
-        shapes = getattr(layer, "_build_shapes_dict", None) or {}
-        shape = shapes.get("input_shape") or (next(iter(shapes.values())) if len(shapes) == 1 else None)
-    try:
-        sizes = tuple(shape)[1:-1] if layer.data_format == "channels_last" else tuple(shape)[2:]  # type: ignore[arg-type]
-    except TypeError:
-        return None
-    return sizes if len(sizes) == _axes(layer) else None
-
-
-def _padding(layer: Any, windows: tuple[int, ...]) -> Padding:
-    strides = several(layer.strides, _axes(layer))
-    edges: dict[str, Edges | None] = {"valid": even(0, len(windows)), "same": None, "causal": ((windows[0] - 1, 0),)}
-    return Padding(windows, strides, edges[layer.padding], sizes=_sizes(layer))
-
-
-def _convolution_padding(layer: Any) -> Padding:
-    axes = _axes(layer)
-    return _padding(layer, extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes)))
-
-
-def _pooling_padding(layer: Any) -> Padding:
-    return _padding(layer, several(layer.pool_size, _axes(layer)))
-
-
-def _said_with(padding_of: Callable[[Any], Padding]) -> Callable[[Any], str]:
-    """`padding='same'`, and what that is here."""
-
-    def said(layer: Any) -> str:
-        word = spelt("padding", layer.padding)
-        if layer.padding == "valid":
-            return word
-        edges = padding_of(layer).numbers()
-        return f"{word}, which pads {'by the size of the input' if edges is None else _one_or_all(edges)}"
-
-    return said
-
-
-def _padding_line(own: Padding, wanted: Padding, before: str) -> str:
-    """`padding='same'`, or else what has to come before the layer."""
-    words = {"valid": own.like(even(0, len(own.windows))), "same": own.like(None)}
-    for word, padding in words.items():
-        if padding.agrees(wanted):
-            return spelt("padding", word)
-    edges = wanted.numbers()
-    if edges is None:
-        return ""
-    sides = edges if len(edges) > 1 else next(iter(edges))
-    return f"{before.format(len(edges), sides, edges)} before it, padding='valid'"
-
-
-def _convolution_line(layer: Any, wanted: Any) -> str:
-    return _padding_line(_convolution_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
-
-
-def _max_pool_line(layer: Any, wanted: Any) -> str:
-    """Zeros would win over negative numbers in a maximum."""
-    axes = _axes(layer)
-    batch = "keras.ops.pad(x, ((0, 0), " + ", ".join(f"{{2[{axis}]}}" for axis in range(axes))
-    return _padding_line(_pooling_padding(layer), wanted, batch + ", (0, 0)), constant_values=-float('inf'))")
-
-
-def _average_pool_line(layer: Any, wanted: Any) -> str:
-    """What Keras pads itself it does not count; zeros of another layer it does."""
-    return _padding_line(_pooling_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
-
-
-def _word_for(padding: Padding) -> str:
-    """The word of Keras for given edges.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if padding.edges is None:
-        return "same"
-    return "valid" if not any(number for pair in padding.edges for number in pair) else unwritable(padding)
-
-
-def _crops(layer: Any) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off before and after each axis (Keras' backend_utils.py has the formula)."""
-    axes = _axes(layer)
-    windows = extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes))
-    outer = several(layer.output_padding, axes)
-    strides = several(layer.strides, axes)
-    return tuple(
-        _crop(window, stride, layer.padding, more) for window, stride, more in zip(windows, strides, outer, strict=True)
-    )
-
-
-def _crop(window: int, stride: int, padding: str, more: int | None) -> tuple[int, int]:
-    if padding == "valid":
-        return 0, -(max(window, stride) - window if more is None else more)
-    total = stride + window - 2 if more is None else window + window % 2 - 2 + more
-    left = min(total // 2 + total % 2, window - 1)
-    return window - 1 - left, window - 1 - (total - left)
-
-
-def _crops_said(layer: Any) -> str:
-    outer = layer.output_padding
-    more = "" if outer is None else f", {spelt('output_padding', _one_or_all(several(outer, 1)))}"
-    return f"{spelt('padding', layer.padding)}{more}, which cuts {_one_or_all(_crops(layer))}"
-
-
 # --- layers ---
 
 
@@ -398,9 +280,9 @@ def _inputs(layer: Any) -> Any:
 
 
 _OF_CONVOLUTIONS = (
-    Spelling("kernel", "kernel_size", _each("kernel_size"), back=_one_or_all),
-    Spelling("strides", "strides", _each("strides"), back=_one_or_all),
-    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=_one_or_all),
+    Spelling("kernel", "kernel_size", _each("kernel_size"), back=one_or_all),
+    Spelling("strides", "strides", _each("strides"), back=one_or_all),
+    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=one_or_all),
     _BIAS,
     constant("padding mode", "zeros", "pads with zeros"),
     *_applied(),
@@ -408,8 +290,8 @@ _OF_CONVOLUTIONS = (
     _DATA_FORMAT,
     *_LEARNED,
 )
-_PADDING = Spelling("padding", "padding", _convolution_padding, back=_word_for, lines=_convolution_line,
-                    shows=_said_with(_convolution_padding))  # fmt: skip
+_PADDING = Spelling("padding", "padding", convolution_padding, back=word_for, lines=convolution_line,
+                    shows=said_with(convolution_padding))  # fmt: skip
 _CONVOLUTION = (
     Spelling("filters", "filters"),
     Spelling("inputs", "", _inputs, says=lambda inputs: f"{inputs} channels in", back=unwritable),
@@ -423,7 +305,7 @@ _TRANSPOSED = (
              back=unwritable),
     constant("groups", 1, "one group"),
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "", _crops, back=unwritable, shows=_crops_said),
+    Spelling("padding", "", crops, back=unwritable, shows=crops_said),
 )  # fmt: skip
 
 
@@ -451,30 +333,30 @@ _DEPTHWISE = (
 
 
 _OF_POOLS = (
-    Spelling("window", "pool_size", _each("pool_size"), back=_one_or_all),
-    Spelling("strides", "strides", _each("strides"), back=_one_or_all),
+    Spelling("window", "pool_size", _each("pool_size"), back=one_or_all),
+    Spelling("strides", "strides", _each("strides"), back=one_or_all),
     _DATA_FORMAT,
 )
-_POOLING_PADDING = Spelling("padding", "padding", _pooling_padding, back=_word_for, lines=_max_pool_line,
-                            shows=_said_with(_pooling_padding))  # fmt: skip
+_POOLING_PADDING = Spelling("padding", "padding", pooling_padding, back=word_for, lines=max_pool_line,
+                            shows=said_with(pooling_padding))  # fmt: skip
 _MAX_POOL = (
     *_OF_POOLS,
     _POOLING_PADDING,
-    Spelling("dilation", "", lambda layer: (1,) * _axes(layer), says=lambda _: "no dilation", back=unwritable),
+    Spelling("dilation", "", lambda layer: (1,) * axes_of(layer), says=lambda _: "no dilation", back=unwritable),
 )
 _AVERAGE_POOL = (
     *_OF_POOLS,
-    replace(_POOLING_PADDING, lines=_average_pool_line),
+    replace(_POOLING_PADDING, lines=average_pool_line),
     Spelling("counts padding", "", lambda layer: ABSENT if layer.padding == "valid" else False, back=unwritable,
              says=lambda _: "divides by the elements inside"),
 )  # fmt: skip
 _GLOBAL = (
-    Spelling("size", "", lambda layer: (1,) * _axes(layer), says=lambda _: "over all of the axes", back=unwritable),
+    Spelling("size", "", lambda layer: (1,) * axes_of(layer), says=lambda _: "over all of the axes", back=unwritable),
     Spelling("keeps axes", "keepdims", remark=True),
     _DATA_FORMAT,
 )
 _ADAPTIVE = (
-    Spelling("size", "output_size", _each("output_size"), back=_one_or_all),
+    Spelling("size", "output_size", _each("output_size"), back=one_or_all),
     constant("keeps axes", True, "keeps axes of size 1", remark=True),
     _DATA_FORMAT,
 )
@@ -502,7 +384,7 @@ def _normalised_axis(layer: Any) -> str:
 
 
 def _variance(layer: Any) -> str:
-    return "by the kind of input" if _library(layer) == "tf_keras" else "n"
+    return "by the kind of input" if library_of(layer) == "tf_keras" else "n"
 
 
 _BATCH_NORM = (
@@ -602,7 +484,7 @@ _DENSE = (
 
 
 def _factors(layer: Any) -> Any:
-    return _one_or_all(tuple(float(factor) for factor in several(layer.size, _axes(layer))))
+    return one_or_all(tuple(float(factor) for factor in several(layer.size, axes_of(layer))))
 
 
 def _whole_factors(factors: Any) -> Any:
@@ -614,7 +496,7 @@ def _whole_factors(factors: Any) -> Any:
     all_factors = factors if isinstance(factors, tuple) else (factors,)
     if not all(float(factor).is_integer() for factor in all_factors):
         unwritable(factors)
-    return _one_or_all(tuple(int(factor) for factor in all_factors))
+    return one_or_all(tuple(int(factor) for factor in all_factors))
 
 
 _UPSAMPLING = (
@@ -622,7 +504,7 @@ _UPSAMPLING = (
     constant("align corners", False, "does not align corners"),
     constant("antialias", False, "no antialiasing"),
     Spelling("scale", "size", _factors, back=_whole_factors,
-             shows=lambda layer: spelt("size", _one_or_all(several(layer.size, _axes(layer))))),
+             shows=lambda layer: spelt("size", one_or_all(several(layer.size, axes_of(layer))))),
     _DATA_FORMAT,
 )  # fmt: skip
 _RESIZING = (
@@ -642,7 +524,7 @@ _FLATTEN = (
 
 def _edges(layer: Any) -> Any:
     own = plain(layer.padding)
-    return (own,) if _axes(layer) == 1 else own
+    return (own,) if axes_of(layer) == 1 else own
 
 
 _ZERO_PADDING = (

@@ -136,6 +136,11 @@ def several(value: Any, axes: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,) * axes
 
 
+def one_or_all(value: Any) -> Any:
+    """`2` for `(2, 2)`."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
+
+
 def extent(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """How far a dilated kernel reaches."""
     return tuple((size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True))

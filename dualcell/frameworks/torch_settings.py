@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Any
 
 import torch
@@ -16,15 +15,29 @@ from dualcell.frameworks.spelling import (
     Rows,
     Spelling,
     constant,
-    even,
-    extent,
+    one_or_all,
     read_all,
     several,
     spelt,
     unwritable,
 )
+from dualcell.frameworks.torch_objects import axes as axes_of
+from dualcell.frameworks.torch_padding import (
+    average_pool_line,
+    convolution_line,
+    convolution_padding,
+    crop_line,
+    crops,
+    crops_said,
+    max_pool_line,
+    numbers_for,
+    padding_said,
+    pads_anything,
+    pooling_padding,
+    strides_of_pool,
+)
 from dualcell.frameworks.torch_training_settings import TRAINING
-from dualcell.padding import Edges, Padding
+from dualcell.padding import Edges
 from dualcell.settings import Settings
 
 FRAMEWORK = "torch"
@@ -125,19 +138,9 @@ def _has(name: str) -> Callable[[Any], Any]:
     return lambda module: getattr(module, name, None) is not None
 
 
-def _axes(module: Any) -> int:
-    """1, 2 or 3, by the name of the class."""
-    return next((int(digit) for digit in reversed(type(module).__name__) if digit in "123"), 0)
-
-
 def _each(name: str) -> Callable[[Any], Any]:
     """One number for each axis."""
-    return lambda module: several(getattr(module, name), _axes(module))
-
-
-def _one_or_all(value: Any) -> Any:
-    """`2` for `(2, 2)`."""
-    return value[0] if len(set(value)) == 1 else value
+    return lambda module: several(getattr(module, name), axes_of(module))
 
 
 def _trainable(module: Any) -> Any:
@@ -160,82 +163,14 @@ _CHANNELS_FIRST = constant("data format", "channels first", "channels first", re
 _BIAS = Spelling("bias", "bias", _has("bias"))
 
 
-# --- padding ---
-
-
-def _convolution_padding(module: Any) -> Padding:
-    windows = extent(module.kernel_size, module.dilation)
-    if module.padding == "same":  # PyTorch takes it with a stride of one only
-        return Padding(windows, tuple(module.stride), None)
-    pads = several(0 if module.padding == "valid" else module.padding, len(windows))
-    return Padding(windows, tuple(module.stride), tuple((pad, pad) for pad in pads))
-
-
-def _even(padding: Padding) -> Any:
-    """The number, or numbers, of PyTorch's padding.
-
-    Raises:
-        ValueError: PyTorch pads evenly, these edges are not even.
-    """
-    if padding.edges is None or any(before != after for before, after in padding.edges):
-        unwritable(padding)
-    return _one_or_all(tuple(before for before, _ in padding.edges or ()))
-
-
-def _padding_said(module: Any) -> str:
-    padding = module.padding
-    said = spelt("padding", padding if isinstance(padding, str) else _one_or_all(several(padding, 1)))
-    return f"{said}, ceil_mode=True" if getattr(module, "ceil_mode", False) else said
-
-
-def _padding_line(own: Padding, wanted: Padding, ups: tuple[bool, ...], fill: str = "") -> str:
-    """`padding=1`, or else what has to come before the layer."""
-    axes = len(own.windows)
-    for up, number in product(ups, range(max(own.windows))):
-        if own.like(even(number, axes), up=up).agrees(wanted):
-            return f"padding={number}, ceil_mode={up}" if len(ups) > 1 else f"padding={number}"
-    edges = wanted.numbers()
-    flat = "..." if edges is None else tuple(number for pair in reversed(edges) for number in pair)
-    why = ", by the split of 'same' for the size of x" if edges is None else ""
-    return f"torch.nn.functional.pad(x, {flat}{fill}) before it, padding=0{why}"
-
-
-def _convolution_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_convolution_padding(module), wanted, (False,))
-
-
-def _max_pool_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_pooling_padding(module), wanted, (False, True), ", value=-float('inf')")
-
-
-def _average_pool_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_pooling_padding(module), wanted, (False, True))
-
-
-def _crops(module: Any) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off before and after each axis."""
-    pads, outer = several(module.padding, _axes(module)), several(module.output_padding, _axes(module))
-    return tuple((pad, pad - more) for pad, more in zip(pads, outer, strict=True))
-
-
-def _crops_said(module: Any) -> str:
-    return ", ".join(spelt(word, _one_or_all(getattr(module, word))) for word in ("padding", "output_padding"))
-
-
-def _crop_line(crops: Any) -> str:
-    pads = tuple(before for before, _ in crops)
-    more = tuple(before - after for before, after in crops)
-    if all(extra >= 0 for extra in more):
-        return f"{spelt('padding', _one_or_all(pads))}, {spelt('output_padding', _one_or_all(more))}"
-    return f"padding=0, output_padding=0, and cut {crops} off before and after each axis"
-
+# --- convolutions ---
 
 _OF_CONVOLUTIONS = (
     Spelling("filters", "out_channels"),
     Spelling("inputs", "in_channels"),
-    Spelling("kernel", "kernel_size", back=_one_or_all),
-    Spelling("strides", "stride", back=_one_or_all),
-    Spelling("dilation", "dilation", back=_one_or_all),
+    Spelling("kernel", "kernel_size", back=one_or_all),
+    Spelling("strides", "stride", back=one_or_all),
+    Spelling("dilation", "dilation", back=one_or_all),
     Spelling("groups", "groups"),
     _BIAS,
     Spelling("padding mode", "padding_mode"),
@@ -248,11 +183,11 @@ _OF_CONVOLUTIONS = (
 
 _CONVOLUTION = (
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "padding", _convolution_padding, back=_even, shows=_padding_said, lines=_convolution_line),
+    Spelling("padding", "padding", convolution_padding, back=numbers_for, shows=padding_said, lines=convolution_line),
 )
 _TRANSPOSED = (
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "padding", _crops, back=unwritable, shows=_crops_said, line=_crop_line),
+    Spelling("padding", "padding", crops, back=unwritable, shows=crops_said, line=crop_line),
 )
 
 
@@ -263,40 +198,23 @@ def _kind_of_convolution(module: Any) -> str:
 
 # --- pooling ---
 
-
-def _pads_anything(module: Any) -> bool:
-    return any(several(module.padding, _axes(module)))
-
-
-def _strides_of_pool(module: Any) -> Any:
-    stride = module.stride
-    return several(module.kernel_size if stride is None or stride == () else stride, _axes(module))
-
-
-def _pooling_padding(module: Any) -> Padding:
-    axes = _axes(module)
-    windows = extent(several(module.kernel_size, axes), several(getattr(module, "dilation", 1), axes))
-    edges = tuple((pad, pad) for pad in several(module.padding, axes))
-    return Padding(windows, _strides_of_pool(module), edges, up=module.ceil_mode)
-
-
 _OF_POOLS = (
-    Spelling("window", "kernel_size", _each("kernel_size"), back=_one_or_all),
-    Spelling("strides", "stride", _strides_of_pool, back=_one_or_all),
+    Spelling("window", "kernel_size", _each("kernel_size"), back=one_or_all),
+    Spelling("strides", "stride", strides_of_pool, back=one_or_all),
     _CHANNELS_FIRST,
 )
 _MAX_POOL = (
     *_OF_POOLS,
-    Spelling("dilation", "dilation", _each("dilation"), back=_one_or_all),
-    Spelling("padding", "padding", _pooling_padding, back=_even, shows=_padding_said,
-             lines=_max_pool_line),
+    Spelling("dilation", "dilation", _each("dilation"), back=one_or_all),
+    Spelling("padding", "padding", pooling_padding, back=numbers_for, shows=padding_said,
+             lines=max_pool_line),
 )  # fmt: skip
 _AVERAGE_POOL = (
     *_OF_POOLS,
-    Spelling("padding", "padding", _pooling_padding, back=_even, shows=_padding_said,
-             lines=_average_pool_line),
+    Spelling("padding", "padding", pooling_padding, back=numbers_for, shows=padding_said,
+             lines=average_pool_line),
     Spelling("counts padding", "count_include_pad",
-             lambda module: module.count_include_pad if _pads_anything(module) else ABSENT),
+             lambda module: module.count_include_pad if pads_anything(module) else ABSENT),
 )  # fmt: skip
 _ADAPTIVE = (
     Spelling("size", "output_size", _each("output_size")),
@@ -504,7 +422,7 @@ _MODES = {"linear": "bilinear", "trilinear": "bilinear"}
 def _scale(module: Any) -> Any:
     if module.scale_factor is None:
         return ABSENT
-    return _one_or_all(tuple(float(factor) for factor in several(module.scale_factor, 1)))
+    return one_or_all(tuple(float(factor) for factor in several(module.scale_factor, 1)))
 
 
 _RESIZE = (
@@ -514,13 +432,13 @@ _RESIZE = (
     constant("antialias", False, "no antialiasing",
              line="torch.nn.functional.interpolate(x, ..., antialias={})"),
     Spelling("scale", "scale_factor", _scale),
-    Spelling("size", "size", lambda module: ABSENT if module.size is None else several(module.size, 1), _one_or_all),
+    Spelling("size", "size", lambda module: ABSENT if module.size is None else several(module.size, 1), one_or_all),
 )  # fmt: skip
 
 
 def _edges(module: Any) -> Edges:
     """Before and after each axis, the first axis first; PyTorch lists the last one first."""
-    flat = several(module.padding, 2 * _axes(module))
+    flat = several(module.padding, 2 * axes_of(module))
     return tuple(zip(flat[::2], flat[1::2], strict=True))[::-1]
 
 

@@ -1,0 +1,120 @@
+"""How Keras' convolutions and poolings pad, and what to write for other padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dualcell.frameworks.keras_objects import axes as axes_of
+from dualcell.frameworks.spelling import even, extent, one_or_all, several, spelt, unwritable
+from dualcell.padding import Edges, Padding
+
+
+def _sizes(layer: Any) -> tuple[int | None, ...] | None:
+    """The lengths of the input along the axes that are padded, as the layer was built; None if it was not."""
+    shape = getattr(layer, "_build_input_shape", None)  # tf_keras
+    if shape is None:
+        shapes = getattr(layer, "_build_shapes_dict", None) or {}
+        shape = shapes.get("input_shape") or (next(iter(shapes.values())) if len(shapes) == 1 else None)
+    try:
+        sizes = tuple(shape)[1:-1] if layer.data_format == "channels_last" else tuple(shape)[2:]  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return sizes if len(sizes) == axes_of(layer) else None
+
+
+def _padding(layer: Any, windows: tuple[int, ...]) -> Padding:
+    strides = several(layer.strides, axes_of(layer))
+    edges: dict[str, Edges | None] = {"valid": even(0, len(windows)), "same": None, "causal": ((windows[0] - 1, 0),)}
+    return Padding(windows, strides, edges[layer.padding], sizes=_sizes(layer))
+
+
+def convolution_padding(layer: Any) -> Padding:
+    """How a convolution pads."""
+    axes = axes_of(layer)
+    return _padding(layer, extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes)))
+
+
+def pooling_padding(layer: Any) -> Padding:
+    """How a pooling pads."""
+    return _padding(layer, several(layer.pool_size, axes_of(layer)))
+
+
+def said_with(padding_of: Callable[[Any], Padding]) -> Callable[[Any], str]:
+    """`padding='same'`, and what that is here."""
+
+    def said(layer: Any) -> str:
+        word = spelt("padding", layer.padding)
+        if layer.padding == "valid":
+            return word
+        edges = padding_of(layer).numbers()
+        return f"{word}, which pads {'by the size of the input' if edges is None else one_or_all(edges)}"
+
+    return said
+
+
+def _padding_line(own: Padding, wanted: Padding, before: str) -> str:
+    """`padding='same'`, or else what has to come before the layer."""
+    words = {"valid": own.like(even(0, len(own.windows))), "same": own.like(None)}
+    for word, padding in words.items():
+        if padding.agrees(wanted):
+            return spelt("padding", word)
+    edges = wanted.numbers()
+    if edges is None:
+        return ""
+    sides = edges if len(edges) > 1 else next(iter(edges))
+    return f"{before.format(len(edges), sides, edges)} before it, padding='valid'"
+
+
+def convolution_line(layer: Any, wanted: Any) -> str:
+    """What to write for other padding of a convolution."""
+    return _padding_line(convolution_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
+
+
+def max_pool_line(layer: Any, wanted: Any) -> str:
+    """Zeros would win over negative numbers in a maximum."""
+    axes = axes_of(layer)
+    batch = "keras.ops.pad(x, ((0, 0), " + ", ".join(f"{{2[{axis}]}}" for axis in range(axes))
+    return _padding_line(pooling_padding(layer), wanted, batch + ", (0, 0)), constant_values=-float('inf'))")
+
+
+def average_pool_line(layer: Any, wanted: Any) -> str:
+    """What Keras pads itself it does not count; zeros of another layer it does."""
+    return _padding_line(pooling_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
+
+
+def word_for(padding: Padding) -> str:
+    """The word of Keras for given edges.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if padding.edges is None:
+        return "same"
+    return "valid" if not any(number for pair in padding.edges for number in pair) else unwritable(padding)
+
+
+def crops(layer: Any) -> tuple[tuple[int, int], ...]:
+    """What a transposed convolution cuts off before and after each axis (Keras' backend_utils.py has the formula)."""
+    axes = axes_of(layer)
+    windows = extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes))
+    outer = several(layer.output_padding, axes)
+    strides = several(layer.strides, axes)
+    return tuple(
+        _crop(window, stride, layer.padding, more) for window, stride, more in zip(windows, strides, outer, strict=True)
+    )
+
+
+def _crop(window: int, stride: int, padding: str, more: int | None) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, -(max(window, stride) - window if more is None else more)
+    total = stride + window - 2 if more is None else window + window % 2 - 2 + more
+    left = min(total // 2 + total % 2, window - 1)
+    return window - 1 - left, window - 1 - (total - left)
+
+
+def crops_said(layer: Any) -> str:
+    """`padding='same'`, and what that cuts off."""
+    outer = layer.output_padding
+    more = "" if outer is None else f", {spelt('output_padding', one_or_all(several(outer, 1)))}"
+    return f"{spelt('padding', layer.padding)}{more}, which cuts {one_or_all(crops(layer))}"
