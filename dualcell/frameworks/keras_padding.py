@@ -6,20 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from dualcell.frameworks.keras_objects import axes as axes_of
+from dualcell.frameworks.keras_objects import built_shape
 from dualcell.frameworks.spelling import even, extent, one_or_all, several, spelt, unwritable
 from dualcell.padding import Edges, Padding
 
 
 def _sizes(layer: Any) -> tuple[int | None, ...] | None:
     """The lengths of the input along the axes that are padded, as the layer was built; None if it was not."""
-    shape = getattr(layer, "_build_input_shape", None)  # tf_keras
+    shape = built_shape(layer)
     if shape is None:
-        shapes = getattr(layer, "_build_shapes_dict", None) or {}
-        shape = shapes.get("input_shape") or (next(iter(shapes.values())) if len(shapes) == 1 else None)
-    try:
-        sizes = tuple(shape)[1:-1] if layer.data_format == "channels_last" else tuple(shape)[2:]  # type: ignore[arg-type]
-    except TypeError:
         return None
+    sizes = shape[1:-1] if layer.data_format == "channels_last" else shape[2:]
     return sizes if len(sizes) == axes_of(layer) else None
 
 
@@ -66,19 +63,19 @@ def _padding_line(own: Padding, wanted: Padding, before: str) -> str:
     return f"{before.format(len(edges), sides, edges)} before it, padding='valid'"
 
 
-def convolution_line(layer: Any, wanted: Any) -> str:
+def convolution_line(layer: Any, wanted: Any, _: Any) -> str:
     """What to write for other padding of a convolution."""
     return _padding_line(convolution_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
 
 
-def max_pool_line(layer: Any, wanted: Any) -> str:
+def max_pool_line(layer: Any, wanted: Any, _: Any) -> str:
     """Zeros would win over negative numbers in a maximum."""
     axes = axes_of(layer)
     batch = "keras.ops.pad(x, ((0, 0), " + ", ".join(f"{{2[{axis}]}}" for axis in range(axes))
     return _padding_line(pooling_padding(layer), wanted, batch + ", (0, 0)), constant_values=-float('inf'))")
 
 
-def average_pool_line(layer: Any, wanted: Any) -> str:
+def average_pool_line(layer: Any, wanted: Any, _: Any) -> str:
     """What Keras pads itself it does not count; zeros of another layer it does."""
     return _padding_line(pooling_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dualcell.frameworks.spelling import ABSENT, Rows, Spelling, constant, unwritable
+from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, spelt, unwritable
 
 
 def config_value(name: str) -> Callable[[Any], Any]:
@@ -43,7 +43,7 @@ _LOGITS = Spelling(
     "takes", "from_logits", config_value("from_logits"), lambda own: "logits" if own else "probabilities",
     lambda takes: {"logits": True, "probabilities": False}[takes],
 )  # fmt: skip
-_SMOOTHING = Spelling("label smoothing", "label_smoothing", config_value("label_smoothing"), common=float)
+_SMOOTHING = Spelling("label smoothing", "label_smoothing", config_value("label_smoothing"), common=float, neutral=0.0)
 _NO_CLASS_WEIGHT = constant("class weight", None, "given to fit(), not to the loss", remark=True)
 _CLASS_AXIS = Spelling(
     "class axis", "axis", config_value("axis"), lambda axis: "the last axis" if axis == -1 else f"axis {axis}",
@@ -53,7 +53,7 @@ _ROWS_OF_LOSSES: dict[str, Rows] = {
     "CategoricalCrossentropy": ("cross entropy", (_REDUCTION, _LOGITS, _SMOOTHING, _NO_CLASS_WEIGHT, _CLASS_AXIS)),
     "SparseCategoricalCrossentropy": ("cross entropy", (
         _REDUCTION, _LOGITS, constant("label smoothing", 0.0, "no label smoothing"), _NO_CLASS_WEIGHT, _CLASS_AXIS,
-        Spelling("ignored class", "ignore_class", config_value("ignore_class")))),
+        Spelling("ignored class", "ignore_class", config_value("ignore_class"), neutral=None))),
     "BinaryCrossentropy": ("binary cross entropy", (_OF_ROWS, _LOGITS, _SMOOTHING, _NO_CLASS_WEIGHT)),
     "MeanSquaredError": ("mean squared error", (_OF_ROWS,)),
     "MeanAbsoluteError": ("mean absolute error", (_OF_ROWS,)),
@@ -82,11 +82,11 @@ def _number(value: Any) -> float:
 
 
 def _rate(optimizer: Any) -> Any:
-    """The learning rate at present; `ABSENT` if it cannot be asked for."""
+    """The learning rate at present."""
     try:
         return _number(optimizer.learning_rate)
     except Exception:  # a schedule of the user's own
-        return ABSENT
+        return Unread("learning_rate, which cannot be asked for")
 
 
 def _or(name: str, default: Any) -> Callable[[Any], Any]:
@@ -108,18 +108,32 @@ def _given(name: str) -> Callable[[Any], Any]:
     return lambda optimizer: ABSENT if getattr(optimizer, name, None) is None else getattr(optimizer, name)
 
 
+def _given_rate(optimizer: Any) -> Any:
+    """The learning rate as it was given: a schedule, the user's own function, or a number."""
+    given = getattr(optimizer, "_learning_rate", None)  # every Keras keeps it there but the legacy optimizers
+    return vars(optimizer).get("_hyper", {}).get("learning_rate") if given is None else given
+
+
+def _schedule_said(optimizer: Any) -> str:
+    given = _given_rate(optimizer)
+    name = getattr(given, "__name__", type(given).__name__)
+    return f"learning_rate={name}" if callable(given) else "learning_rate stays"
+
+
 _EVERY_OPTIMIZER = (
     Spelling("learning rate", "learning_rate", _rate),
+    Spelling("schedule", "learning_rate", lambda optimizer: callable(_given_rate(optimizer)), shows=_schedule_said,
+             lines=lambda _, scheduled, wanted: "" if scheduled else spelt("learning_rate", wanted["learning rate"])),
     Spelling("weight decay", "weight_decay", _or("weight_decay", 0.0), common=float),
     constant("maximize", False, "minimizes"),
     Spelling("steps", "iterations", _steps, says=lambda steps: f"{steps} steps taken"),
-    Spelling("clip each norm", "clipnorm", _given("clipnorm"), remark=True),
-    Spelling("clip global norm", "global_clipnorm", _given("global_clipnorm"), remark=True),
-    Spelling("clip values", "clipvalue", _given("clipvalue"), remark=True),
+    Spelling("clip each norm", "clipnorm", _given("clipnorm"), remark=True, neutral=None),
+    Spelling("clip global norm", "global_clipnorm", _given("global_clipnorm"), remark=True, neutral=None),
+    Spelling("clip values", "clipvalue", _given("clipvalue"), remark=True, neutral=None),
     Spelling("accumulated steps", "gradient_accumulation_steps", _or("gradient_accumulation_steps", 1), remark=True),
     Spelling("moving average", "use_ema", _or("use_ema", False), remark=True),
-    Spelling("learning rate decay", "decay", lambda optimizer: config_value("decay")(optimizer)),
-    Spelling("decoupled", "", lambda optimizer: True if getattr(optimizer, "weight_decay", None) else ABSENT,
+    Spelling("learning rate decay", "decay", lambda optimizer: config_value("decay")(optimizer), neutral=0.0),
+    Spelling("decoupled", "", lambda optimizer: True if getattr(optimizer, "weight_decay", None) else UNTOLD,
              says=lambda _: "decay shrinks the weights themselves", back=unwritable),
 )  # fmt: skip
 
@@ -133,7 +147,7 @@ _AMSGRAD = Spelling("amsgrad", "amsgrad", lambda optimizer: bool(optimizer.amsgr
 _DENSE_ROWS = constant("sparse rows", False, "moves every row")
 _MOMENTUM = _setting("momentum", "momentum")
 _BUFFER = Spelling(
-    "momentum buffer", "", lambda optimizer: "with learning rate" if optimizer.momentum else ABSENT,
+    "momentum buffer", "", lambda optimizer: "with learning rate" if optimizer.momentum else UNTOLD,
     says=lambda _: "learning rate inside the momentum buffer", back=unwritable, remark=True,
 )  # fmt: skip
 
@@ -169,7 +183,7 @@ _ROWS_OF_SCHEDULES: dict[str, Rows] = {
     "ExponentialDecay": ("exponential schedule", (
         _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("decay rate", "decay_rate"),
         Spelling("staircase", "staircase",
-                 lambda schedule: ABSENT if schedule.decay_steps == 1 else bool(schedule.staircase)))),
+                 lambda schedule: UNTOLD if schedule.decay_steps == 1 else bool(schedule.staircase)))),
     "CosineDecay": ("cosine schedule", (
         _COUNTS, _INITIAL, _DECAY_STEPS,
         Spelling("final rate", "alpha", lambda schedule: float(schedule.alpha * schedule.initial_learning_rate),
@@ -180,7 +194,8 @@ _ROWS_OF_SCHEDULES: dict[str, Rows] = {
         _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("power", "power", lambda schedule: float(schedule.power)),
         Spelling("final rate", "end_learning_rate", lambda schedule: float(schedule.end_learning_rate)))),
     "PiecewiseConstantDecay": ("piecewise schedule", (
-        _COUNTS, Spelling("boundaries", "boundaries", lambda schedule: tuple(schedule.boundaries),
+        _COUNTS, Spelling("rates", "values", lambda schedule: tuple(map(float, schedule.values)), back=list),
+        Spelling("boundaries", "boundaries", lambda schedule: tuple(schedule.boundaries),
                           lambda steps: tuple(step + 1 for step in steps),
                           lambda steps: [step - 1 for step in steps],
                           lambda steps: f"boundaries={list(steps)}, and the step after them"))),

@@ -49,17 +49,17 @@ def _padding_line(own: Padding, wanted: Padding, ups: tuple[bool, ...], fill: st
     return f"torch.nn.functional.pad(x, {flat}{fill}) before it, padding=0{why}"
 
 
-def convolution_line(module: Any, wanted: Any) -> str:
+def convolution_line(module: Any, wanted: Any, _: Any) -> str:
     """What to write for other padding of a convolution."""
     return _padding_line(convolution_padding(module), wanted, (False,))
 
 
-def max_pool_line(module: Any, wanted: Any) -> str:
+def max_pool_line(module: Any, wanted: Any, _: Any) -> str:
     """The same for a maximum, in which zeros would win over negative numbers."""
     return _padding_line(pooling_padding(module), wanted, (False, True), ", value=-float('inf')")
 
 
-def average_pool_line(module: Any, wanted: Any) -> str:
+def average_pool_line(module: Any, wanted: Any, _: Any) -> str:
     """The same for an average."""
     return _padding_line(pooling_padding(module), wanted, (False, True))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from dualcell.frameworks.spelling import ABSENT, Rows, Spelling, constant, plain, unwritable
+from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, constant, plain, spelt, unwritable
+from dualcell.settings import same
 
 # --- losses ---
 
@@ -40,23 +42,30 @@ _WEIGHT = Spelling(
 )  # fmt: skip
 _CLASSES = (
     Spelling("ignored class", "ignore_index", lambda module: module.ignore_index,
-             lambda index: None if index < 0 else index, lambda index: -100 if index is None else index),
+             lambda index: None if index < 0 else index, lambda index: -100 if index is None else index, neutral=None),
     _WEIGHT,
     constant("class axis", "axis 1", "classes on axis 1", remark=True, line="transpose the classes to axis 1"),
 )  # fmt: skip
-_SIMPLE = constant("averages", "elements", "averages all elements", remark=True)
+
+
+def _positive_weight(module: Any) -> Any:
+    """One number, or one for each class; None if they are ones."""
+    weight = module.pos_weight
+    return None if weight is None or bool((weight == 1).all()) else weight.tolist()
+
 
 _LOSSES: dict[type, Rows] = {
     nn.CrossEntropyLoss: ("cross entropy", _loss(
         _takes("logits", "takes logits"), Spelling("label smoothing", "label_smoothing"), *_CLASSES)),
     nn.NLLLoss: ("cross entropy", _loss(_takes("log-probabilities", "takes log-probabilities"), *_CLASSES)),
     nn.BCEWithLogitsLoss: ("binary cross entropy", _loss(
-        _takes("logits", "takes logits"), constant("label smoothing", 0.0, "no label smoothing"), _WEIGHT)),
+        _takes("logits", "takes logits"), constant("label smoothing", 0.0, "no label smoothing"), _WEIGHT,
+        Spelling("positive weight", "pos_weight", _positive_weight, neutral=None))),
     nn.BCELoss: ("binary cross entropy", _loss(
         _takes("probabilities", "takes probabilities"), constant("label smoothing", 0.0, "no label smoothing"),
         _WEIGHT)),
-    nn.MSELoss: ("mean squared error", _loss(_SIMPLE)),
-    nn.L1Loss: ("mean absolute error", _loss(_SIMPLE)),
+    nn.MSELoss: ("mean squared error", _loss()),
+    nn.L1Loss: ("mean absolute error", _loss()),
     nn.HuberLoss: ("huber", _loss(
         Spelling("delta", "delta"), constant("divided by delta", False, "as it is", line="torch.nn.SmoothL1Loss"))),
     nn.SmoothL1Loss: ("huber", _loss(
@@ -70,9 +79,10 @@ _LOSSES: dict[type, Rows] = {
                  back=lambda target: target == "log-probabilities"))),
     nn.PoissonNLLLoss: ("poisson", _loss(
         Spelling("takes", "log_input", common=lambda log: "log rate" if log else "rate",
-                 back=lambda takes: takes == "log rate"))),
+                 back=lambda takes: takes == "log rate"),
+        Spelling("full", "full", neutral=False))),
     nn.CosineEmbeddingLoss: ("cosine similarity", _loss(
-        constant("plus one", True, "1 - cos", remark=True), Spelling("margin", "margin"))),
+        constant("plus one", True, "1 - cos", remark=True), Spelling("margin", "margin", neutral=0.0))),
     nn.CTCLoss: ("ctc", (
         Spelling("reduction", "reduction", lambda module: module.reduction,
                  lambda own: "mean by length" if own == "mean" else own,
@@ -117,7 +127,7 @@ def _steps(optimizer: Any) -> Any:
     """How many steps were taken; SGD counts none."""
     taken = [int(state["step"]) for state in optimizer.state.values() if "step" in state]
     if not taken:
-        return ABSENT if isinstance(optimizer, optim.SGD) else 0
+        return UNTOLD if isinstance(optimizer, optim.SGD) else 0
     return max(taken)
 
 
@@ -127,8 +137,22 @@ def _clipping(setting: str, line: str) -> Spelling:
     )
 
 
+def _is_scheduled(optimizer: Any) -> bool:
+    """Whether a scheduler was made for it: each notes the rate it began with."""
+    return any("initial_lr" in group for group in optimizer.param_groups)
+
+
 _EVERY_OPTIMIZER = (
     _option("learning rate", "lr"),
+    # a schedule in Keras may be a callback, which no optimizer shows
+    Spelling(
+        "schedule",
+        "initial_lr",
+        _is_scheduled,
+        remark=bool,
+        says=lambda scheduled: "lr of a scheduler" if scheduled else "lr stays",
+        line=lambda scheduled: "a scheduler of torch.optim.lr_scheduler, its step() after each batch",
+    ),
     _option("weight decay", "weight_decay", common=float),
     _option("maximize", "maximize"),
     Spelling("steps", "step", _steps, says=lambda steps: f"{steps} steps taken"),
@@ -149,7 +173,7 @@ def _decays(optimizer: Any) -> bool:
 def _decoupled(optimizer: Any) -> Any:
     """How weights decay, where they do."""
     if not _decays(optimizer):
-        return ABSENT
+        return UNTOLD
     own = _of_groups("decoupled_weight_decay")(optimizer)
     return isinstance(optimizer, optim.AdamW) if own is ABSENT else bool(own)
 
@@ -177,7 +201,7 @@ _AFTER_ROOT = constant("epsilon place", "outside the root", "epsilon outside the
 
 
 def _buffer(optimizer: Any) -> Any:
-    return "without learning rate" if _of_groups("momentum")(optimizer) not in (0, ABSENT) else ABSENT
+    return "without learning rate" if _of_groups("momentum")(optimizer) not in (0, ABSENT) else UNTOLD
 
 
 _BUFFER = Spelling("momentum buffer", "", _buffer, says=lambda _: "learning rate outside the momentum buffer",
@@ -201,7 +225,7 @@ _OPTIMIZERS: dict[type, Rows] = {
                                 _option("momentum", "momentum", common=float), _option("centered", "centered"),
                                 _BUFFER)),
     optim.Adagrad: ("adagrad", (*_EVERY_OPTIMIZER, _EPSILON, _COUPLED, _AFTER_ROOT,
-                                _option("learning rate decay", "lr_decay", common=float),
+                                _option("learning rate decay", "lr_decay", common=float, neutral=0.0),
                                 _option("initial accumulator", "initial_accumulator_value", common=float))),
     optim.Adadelta: ("adadelta", (*_EVERY_OPTIMIZER, _option("rho", "rho"), _EPSILON, _COUPLED)),
     optim.Adafactor: ("adafactor", (*_EVERY_OPTIMIZER, _option("clip threshold", "d"))),
@@ -211,6 +235,25 @@ _OPTIMIZERS: dict[type, Rows] = {
 
 _COUNTS = constant("counts", "calls", "counts calls of scheduler.step()", remark=True)
 _INITIAL = Spelling("initial rate", "lr", lambda scheduler: float(scheduler.base_lrs[0]))
+
+
+def _rates(scheduler: Any) -> tuple[float, ...]:
+    """The first rate, and that after each milestone."""
+    return tuple(scheduler.base_lrs[0] * scheduler.gamma**step for step in range(scheduler.milestones.total() + 1))
+
+
+def _rates_line(rates: Any) -> str:
+    """Each rate is the same part of the one before.
+
+    Raises:
+        ValueError: these are not.
+    """
+    gamma = rates[1] / rates[0]
+    if not all(same(later, rate * gamma) for rate, later in pairwise(rates)):
+        unwritable(rates)
+    return f"{spelt('gamma', gamma)}, and {spelt('lr', rates[0])} in its optimizer"
+
+
 _SCHEDULES: dict[type, Rows] = {
     lr_scheduler.ExponentialLR: ("exponential schedule", (
         _COUNTS, _INITIAL, Spelling("decay rate", "gamma"), constant("decay steps", 1, "every call"))),
@@ -224,7 +267,8 @@ _SCHEDULES: dict[type, Rows] = {
         _COUNTS, _INITIAL, Spelling("decay steps", "total_iters"), Spelling("power", "power", common=float),
         constant("final rate", 0.0, "ends at 0"))),
     lr_scheduler.MultiStepLR: ("piecewise schedule", (
-        _COUNTS, Spelling("boundaries", "milestones", lambda scheduler: tuple(sorted(scheduler.milestones.elements())),
+        _COUNTS, Spelling("rates", "gamma", _rates, line=_rates_line, says=lambda rates: f"rates of {list(rates)}"),
+        Spelling("boundaries", "milestones", lambda scheduler: tuple(sorted(scheduler.milestones.elements())),
                           says=lambda steps: f"milestones={list(steps)}",
                           line=lambda steps: f"milestones={list(steps)}"))),
 }  # fmt: skip
