@@ -39,9 +39,17 @@ _OF_ROWS = Spelling(
     "reduction", "reduction", common=_reduction_of_rows,
     back=lambda common: unwritable(common) if common in ("sum", "none") else _KERAS_WORDS[common],
 )  # fmt: skip
+_FROM_LOGITS = {"logits": True, "log-probabilities": True, "probabilities": False}  # log-probabilities are logits
+
+
+def _logits_line(loss: Any, takes: Any, _: Any) -> str:
+    now = config_value("from_logits")(loss)
+    return "" if _FROM_LOGITS[takes] == now else spelt("from_logits", not now)
+
+
 _LOGITS = Spelling(
     "takes", "from_logits", config_value("from_logits"), lambda own: "logits" if own else "probabilities",
-    lambda takes: {"logits": True, "probabilities": False}[takes],
+    _FROM_LOGITS.__getitem__, lines=_logits_line,
 )  # fmt: skip
 _SMOOTHING = Spelling("label smoothing", "label_smoothing", config_value("label_smoothing"), common=float, neutral=0.0)
 _NO_CLASS_WEIGHT = constant("class weight", None, "given to fit(), not to the loss", remark=True)
@@ -62,7 +70,8 @@ _ROWS_OF_LOSSES: dict[str, Rows] = {
     "KLDivergence": ("kl divergence", (
         _REDUCTION, constant("takes", "probabilities", "takes probabilities, the target first", remark=True),
         constant("target", "probabilities", "takes probabilities"))),
-    "Poisson": ("poisson", (_OF_ROWS, constant("takes", "rate", "takes the rate"))),
+    "Poisson": ("poisson", (
+        _OF_ROWS, constant("takes", "rate", "takes the rate", line="keras.ops.exp(log_rate) fed to it"))),
     "CosineSimilarity": ("cosine similarity", (_REDUCTION, constant("plus one", False, "-cos", remark=True))),
     "CTC": ("ctc", (_REDUCTION,)),
     "Hinge": ("hinge", (_OF_ROWS,)),

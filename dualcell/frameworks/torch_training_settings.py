@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,8 +29,13 @@ def _reduced(common: Any) -> Any:
 _REDUCTION = Spelling("reduction", "reduction", back=_reduced)
 
 
-def _takes(what: str, said: str, *, remark: bool = False) -> Spelling:
-    return constant("takes", what, said, remark=remark, line="{} fed to it")
+def _takes(what: str, lines: Mapping[str, str]) -> Spelling:
+    """What a loss takes, and what to write for what that of the other side takes."""
+    return replace(constant("takes", what, f"takes {what}"), line=lines.__getitem__)
+
+
+_NO_SMOOTHING = constant("label smoothing", 0.0, "no label smoothing")
+_LOG = "torch.log(probabilities) fed to it"
 
 
 def _loss(*rows: Spelling) -> tuple[Spelling, ...]:
@@ -56,14 +62,15 @@ def _positive_weight(module: Any) -> Any:
 
 _LOSSES: dict[type, Rows] = {
     nn.CrossEntropyLoss: ("cross entropy", _loss(
-        _takes("logits", "takes logits"), Spelling("label smoothing", "label_smoothing"), *_CLASSES)),
-    nn.NLLLoss: ("cross entropy", _loss(_takes("log-probabilities", "takes log-probabilities"), *_CLASSES)),
+        _takes("logits", {"probabilities": _LOG, "log-probabilities": "log_probabilities fed to it"}),
+        Spelling("label smoothing", "label_smoothing"), *_CLASSES)),
+    nn.NLLLoss: ("cross entropy", _loss(
+        _takes("log-probabilities", {"probabilities": _LOG, "logits": "torch.nn.CrossEntropyLoss"}), *_CLASSES)),
     nn.BCEWithLogitsLoss: ("binary cross entropy", _loss(
-        _takes("logits", "takes logits"), constant("label smoothing", 0.0, "no label smoothing"), _WEIGHT,
+        _takes("logits", {"probabilities": "torch.nn.BCELoss"}), _NO_SMOOTHING, _WEIGHT,
         Spelling("positive weight", "pos_weight", _positive_weight, neutral=None))),
     nn.BCELoss: ("binary cross entropy", _loss(
-        _takes("probabilities", "takes probabilities"), constant("label smoothing", 0.0, "no label smoothing"),
-        _WEIGHT)),
+        _takes("probabilities", {"logits": "torch.nn.BCEWithLogitsLoss"}), _NO_SMOOTHING, _WEIGHT)),
     nn.MSELoss: ("mean squared error", _loss()),
     nn.L1Loss: ("mean absolute error", _loss()),
     nn.HuberLoss: ("huber", _loss(
