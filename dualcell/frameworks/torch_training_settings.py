@@ -42,14 +42,20 @@ def _loss(*rows: Spelling) -> tuple[Spelling, ...]:
     return (_REDUCTION, *rows)
 
 
-_WEIGHT = Spelling(
-    "class weight", "weight", lambda module: None if module.weight is None else "given",
-    says=lambda weight: "weight=None" if weight is None else "weight=..., and divided by their sum",
-)  # fmt: skip
+def _weight(said: Callable[[Any], str]) -> Spelling:
+    """Weights, and what becomes of them."""
+    return Spelling(
+        "class weight", "weight", lambda module: None if module.weight is None else module.weight.tolist(),
+        shows=lambda module: "weight=None" if module.weight is None else f"weight=...{said(module)}",
+    )  # fmt: skip
+
+
+_OF_CLASSES = _weight(lambda loss: ", divided by the sum of those used" if loss.reduction == "mean" else "")
+_OF_ELEMENTS = _weight(lambda _: ", which multiplies each element")
 _CLASSES = (
     Spelling("ignored class", "ignore_index", lambda module: module.ignore_index,
              lambda index: None if index < 0 else index, lambda index: -100 if index is None else index, neutral=None),
-    _WEIGHT,
+    _OF_CLASSES,
     constant("class axis", "axis 1", "classes on axis 1", remark=True, line="transpose the classes to axis 1"),
 )  # fmt: skip
 
@@ -67,10 +73,10 @@ _LOSSES: dict[type, Rows] = {
     nn.NLLLoss: ("cross entropy", _loss(
         _takes("log-probabilities", {"probabilities": _LOG, "logits": "torch.nn.CrossEntropyLoss"}), *_CLASSES)),
     nn.BCEWithLogitsLoss: ("binary cross entropy", _loss(
-        _takes("logits", {"probabilities": "torch.nn.BCELoss"}), _NO_SMOOTHING, _WEIGHT,
+        _takes("logits", {"probabilities": "torch.nn.BCELoss"}), _NO_SMOOTHING, _OF_ELEMENTS,
         Spelling("positive weight", "pos_weight", _positive_weight, neutral=None))),
     nn.BCELoss: ("binary cross entropy", _loss(
-        _takes("probabilities", {"logits": "torch.nn.BCEWithLogitsLoss"}), _NO_SMOOTHING, _WEIGHT)),
+        _takes("probabilities", {"logits": "torch.nn.BCEWithLogitsLoss"}), _NO_SMOOTHING, _OF_ELEMENTS)),
     nn.MSELoss: ("mean squared error", _loss()),
     nn.L1Loss: ("mean absolute error", _loss()),
     nn.HuberLoss: ("huber", _loss(

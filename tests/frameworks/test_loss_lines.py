@@ -94,3 +94,25 @@ def test_what_is_done_wrongly_shows():
     twice = of_torch(nn.CrossEntropyLoss(), CLASSES, tensors["probabilities"])
     once = of_keras(Loss.CategoricalCrossentropy(), ROWS, tensors["probabilities"])
     assert twice != pytest.approx(once, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "divided"),
+    [
+        (nn.CrossEntropyLoss, CLASSES, True), (nn.NLLLoss, CLASSES, True),
+        (nn.BCELoss, YES, False), (nn.BCEWithLogitsLoss, YES, False),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_weight_is_what_it_does(make, target, divided):
+    """Weights of 3 change nothing where they are divided by their sum."""
+    fed = inputs(make in (nn.BCELoss, nn.BCEWithLogitsLoss))["probabilities"]
+    weighted, plain = (of_torch(make(weight=weight), target, fed) for weight in (torch.full((4,), 3.0), None))
+    assert weighted == pytest.approx(plain if divided else 3 * plain, rel=1e-5)
+    left = (Loss.BinaryCrossentropy if target is YES else Loss.CategoricalCrossentropy)()
+    said = repr(compare_settings(left, make(weight=torch.full((4,), 3.0))))
+    assert ("divided by the sum of those used" in said) == divided
+    assert ("which multiplies each element" in said) != divided
+    summed = repr(compare_settings(left, make(weight=torch.full((4,), 3.0), reduction="sum")))
+    assert "divided" not in summed
+    other = make(weight=torch.full((4,), 2.0))
+    assert not compare_settings(make(weight=torch.full((4,), 3.0)), other).passed
