@@ -19,6 +19,12 @@ UNKNOWN = object()  # where nobody knows which value does the same as no such se
 NONE_SUCH = "no such setting"
 
 
+class ByGroup(tuple[Any, ...]):
+    """The values of a setting for several groups of parameters, where they differ."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting of one object.

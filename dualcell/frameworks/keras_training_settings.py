@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, spelt, unwritable
+from dualcell.settings import ByGroup
 
 
 def config_value(name: str) -> Callable[[Any], Any]:
@@ -129,11 +130,43 @@ def _schedule_said(optimizer: Any) -> str:
     return f"learning_rate={name}" if callable(given) else "learning_rate stays"
 
 
+def _of_all(word: str) -> Callable[[Any], str]:
+    """The line for a setting that Keras has once for all variables."""
+
+    def line(value: Any) -> str:
+        if isinstance(value, ByGroup):
+            return f"an optimizer for each group: Keras has one {word} for all variables"
+        return spelt(word, value)
+
+    return line
+
+
+def _weight_decay(optimizer: Any) -> Any:
+    decay = float(getattr(optimizer, "weight_decay", None) or 0.0)
+    kept = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern", "_exclude_from_weight_decay_names")
+    excludes = any(getattr(optimizer, name, None) for name in kept)
+    return ByGroup((decay, 0.0)) if decay and excludes else decay
+
+
+def _decay_said(decay: Any) -> str:
+    return (
+        f"weight_decay={decay[0]}, and none for excluded variables"
+        if isinstance(decay, ByGroup)
+        else (spelt("weight_decay", decay))
+    )
+
+
+def _decay_line(decay: Any) -> str:
+    if isinstance(decay, ByGroup) and decay[1:] == (0.0,):
+        return f"weight_decay={decay[0]}, then optimizer.exclude_from_weight_decay(var_list=[...])"
+    return _of_all("weight_decay")(decay)
+
+
 _EVERY_OPTIMIZER = (
-    Spelling("learning rate", "learning_rate", _rate),
+    Spelling("learning rate", "learning_rate", _rate, line=_of_all("learning_rate")),
     Spelling("schedule", "learning_rate", lambda optimizer: callable(_given_rate(optimizer)), shows=_schedule_said,
              lines=lambda _, scheduled, wanted: "" if scheduled else spelt("learning_rate", wanted["learning rate"])),
-    Spelling("weight decay", "weight_decay", _or("weight_decay", 0.0), common=float),
+    Spelling("weight decay", "weight_decay", _weight_decay, says=_decay_said, line=_decay_line),
     constant("maximize", False, "minimizes"),
     Spelling("steps", "iterations", _steps, says=lambda steps: f"{steps} steps taken"),
     Spelling("clip each norm", "clipnorm", _given("clipnorm"), remark=True, neutral=None),
@@ -148,11 +181,11 @@ _EVERY_OPTIMIZER = (
 
 
 def _setting(setting: str, word: str) -> Spelling:
-    return Spelling(setting, word, lambda optimizer: _number(getattr(optimizer, word)))
+    return Spelling(setting, word, lambda optimizer: _number(getattr(optimizer, word)), line=_of_all(word))
 
 
 _BETAS = (_setting("beta 1", "beta_1"), _setting("beta 2", "beta_2"))
-_AMSGRAD = Spelling("amsgrad", "amsgrad", lambda optimizer: bool(optimizer.amsgrad))
+_AMSGRAD = Spelling("amsgrad", "amsgrad", lambda optimizer: bool(optimizer.amsgrad), line=_of_all("amsgrad"))
 _DENSE_ROWS = constant("sparse rows", False, "moves every row")
 _MOMENTUM = _setting("momentum", "momentum")
 _BUFFER = Spelling(
@@ -173,10 +206,10 @@ _ROWS_OF_OPTIMIZERS: dict[str, Rows] = {
     "Nadam": ("nadam", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, constant(
         "momentum decay", 1.0, "0.96 ** step"))),
     "Adamax": ("adamax", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, _place("beside the maximum"))),
-    "SGD": ("sgd", (*_EVERY_OPTIMIZER, _MOMENTUM, Spelling("nesterov", "nesterov"),
+    "SGD": ("sgd", (*_EVERY_OPTIMIZER, _MOMENTUM, Spelling("nesterov", "nesterov", line=_of_all("nesterov")),
                     constant("dampening", 0.0, "no dampening"), _BUFFER)),
     "RMSprop": ("rmsprop", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON, _place("inside the root"),
-                            _MOMENTUM, Spelling("centered", "centered"), _BUFFER)),
+                            _MOMENTUM, Spelling("centered", "centered", line=_of_all("centered")), _BUFFER)),
     "Adagrad": ("adagrad", (*_EVERY_OPTIMIZER, _OPTIMIZER_EPSILON, _place("inside the root"),
                             _setting("initial accumulator", "initial_accumulator_value"))),
     "Adadelta": ("adadelta", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON)),

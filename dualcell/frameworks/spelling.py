@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from dualcell.padding import Edges
-from dualcell.settings import UNKNOWN, Setting, Settings
+from dualcell.settings import UNKNOWN, ByGroup, Setting, Settings
 
 ABSENT = object()  # what a getter answers where the object has no such setting
 UNTOLD = object()  # where it has one that it does not tell (before it is built), or that changes nothing here
@@ -155,7 +155,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.7g}")
     if isinstance(value, list | tuple):
-        return tuple(plain(item) for item in value)
+        return (ByGroup if isinstance(value, ByGroup) else tuple)(plain(item) for item in value)
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,8 +11,8 @@ import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, constant, plain, spelt, unwritable
-from dualcell.settings import same
+from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, as_it_is, constant, plain, spelt, unwritable
+from dualcell.settings import UNKNOWN, ByGroup, same
 
 # --- losses ---
 
@@ -108,32 +108,79 @@ _LOSSES: dict[type, Rows] = {
 # --- optimizers ---
 
 
-def _of_groups(word: str) -> Callable[[Any], Any]:
+def _of_groups(word: str, common: Callable[[Any], Any] = as_it_is) -> Callable[[Any], Any]:
     """A setting of all parameter groups: one value, or one for each group if they differ."""
 
     def own(optimizer: Any) -> Any:
-        values = [plain(_number(group.get(word, ABSENT))) for group in optimizer.param_groups]
-        if not values or values[0] is ABSENT:
-            return ABSENT
-        return values[0] if all(value == values[0] for value in values) else tuple(values)
+        given = [group.get(word, ABSENT) for group in optimizer.param_groups]
+        return ABSENT if not given or given[0] is ABSENT else _one_or_each(common(_number(one)) for one in given)
 
     return own
+
+
+def _one_or_each(values: Iterable[Any]) -> Any:
+    each = ByGroup(map(plain, values))
+    return each[0] if all(value == each[0] for value in each) else each
 
 
 def _number(value: Any) -> Any:
     return value.item() if isinstance(value, torch.Tensor) else value
 
 
+def _said(word: str) -> Callable[[Any], str]:
+    def said(own: Any) -> str:
+        return f"{word}={' and '.join(map(repr, own))}, by group" if isinstance(own, ByGroup) else spelt(word, own)
+
+    return said
+
+
+_EACH = " in every group"
+
+
+def _group_line(word: str, own: Callable[[Any], Any]) -> Callable[[Any, Any, Any], str]:
+    def line(optimizer: Any, value: Any, _: Any) -> str:
+        if isinstance(value, ByGroup):
+            groups = ", ".join(f"{{'params': ..., {word!r}: {one!r}}}" for one in value)
+            return f"params=[{groups}]"
+        return spelt(word, value) + (_EACH if isinstance(own(optimizer), ByGroup) else "")
+
+    return line
+
+
+def _option(
+    setting: str, word: str, common: Callable[[Any], Any] = as_it_is, own: Callable[[Any], Any] | None = None,
+    neutral: Any = UNKNOWN,
+) -> Spelling:  # fmt: skip
+    own = own or _of_groups(word, common)
+    return Spelling(setting, word, own, says=_said(word), lines=_group_line(word, own), neutral=neutral)
+
+
+def _weight_decay(optimizer: Any) -> Any:
+    """Of groups that differ each value once, the largest first: Keras does not say which of its variables decay."""
+    decay = _of_groups("weight_decay", float)(optimizer)
+    return ByGroup(sorted(set(decay), reverse=True)) if isinstance(decay, ByGroup) else decay
+
+
 def _beta(index: int) -> Callable[[Any], Any]:
-    def own(optimizer: Any) -> Any:
-        betas = [group["betas"][index] for group in optimizer.param_groups]
-        return float(betas[0]) if len(set(map(float, betas))) == 1 else tuple(map(float, betas))
-
-    return own
+    return lambda optimizer: _one_or_each(float(_number(group["betas"][index])) for group in optimizer.param_groups)
 
 
-def _option(setting: str, word: str, **more: Any) -> Spelling:
-    return Spelling(setting, word, _of_groups(word), **more)
+def _betas_line(optimizer: Any, _: Any, wanted: Mapping[str, Any]) -> str:
+    """Both at once: they are one keyword.
+
+    Raises:
+        ValueError: the other side has several.
+    """
+    own = _beta(0)(optimizer), _beta(1)(optimizer)
+    given = wanted.get("beta 1", own[0]), wanted.get("beta 2", own[1])
+    if any(isinstance(one, ByGroup) for one in given):
+        unwritable(given)
+    return spelt("betas", given) + (_EACH if any(isinstance(one, ByGroup) for one in own) else "")
+
+
+def _betas_said(optimizer: Any) -> str:
+    betas = _one_or_each(tuple(map(_number, group["betas"])) for group in optimizer.param_groups)
+    return _said("betas")(betas)
 
 
 def _steps(optimizer: Any) -> Any:
@@ -166,7 +213,7 @@ _EVERY_OPTIMIZER = (
         says=lambda scheduled: "lr of a scheduler" if scheduled else "lr stays",
         line=lambda scheduled: "a scheduler of torch.optim.lr_scheduler, its step() after each batch",
     ),
-    _option("weight decay", "weight_decay", common=float),
+    _option("weight decay", "weight_decay", own=_weight_decay),
     _option("maximize", "maximize"),
     Spelling("steps", "step", _steps, says=lambda steps: f"{steps} steps taken"),
     _clipping("clip each norm", "torch.nn.utils.clip_grad_norm_(p, {}) for each parameter p before step()"),
@@ -204,8 +251,8 @@ _COUPLED = Spelling(
     "decoupled", "", _decoupled, back=unwritable, says=lambda own: "decay is added to the gradient",
 )  # fmt: skip
 _BETAS = (
-    Spelling("beta 1", "betas[0]", _beta(0)),
-    Spelling("beta 2", "betas[1]", _beta(1)),
+    Spelling("beta 1", "betas", _beta(0), shows=_betas_said, lines=_betas_line),
+    Spelling("beta 2", "betas", _beta(1), shows=_betas_said, lines=_betas_line),
 )
 _EPSILON = _option("epsilon", "eps")
 _DENSE_ROWS = constant("sparse rows", False, "moves every row")
@@ -232,14 +279,14 @@ _OPTIMIZERS: dict[type, Rows] = {
     optim.RAdam: ("radam", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _DECOUPLED)),
     optim.Adamax: ("adamax", (*_EVERY_OPTIMIZER, *_BETAS, _EPSILON, _COUPLED, constant(
         "epsilon place", "beside the gradient", "epsilon beside the gradient", remark=True))),
-    optim.SGD: ("sgd", (*_EVERY_OPTIMIZER, _option("momentum", "momentum", common=float), _COUPLED,
-                        _option("nesterov", "nesterov"), _option("dampening", "dampening", common=float), _BUFFER)),
+    optim.SGD: ("sgd", (*_EVERY_OPTIMIZER, _option("momentum", "momentum", float), _COUPLED,
+                        _option("nesterov", "nesterov"), _option("dampening", "dampening", float), _BUFFER)),
     optim.RMSprop: ("rmsprop", (*_EVERY_OPTIMIZER, _option("rho", "alpha"), _EPSILON, _COUPLED, _AFTER_ROOT,
-                                _option("momentum", "momentum", common=float), _option("centered", "centered"),
+                                _option("momentum", "momentum", float), _option("centered", "centered"),
                                 _BUFFER)),
     optim.Adagrad: ("adagrad", (*_EVERY_OPTIMIZER, _EPSILON, _COUPLED, _AFTER_ROOT,
-                                _option("learning rate decay", "lr_decay", common=float, neutral=0.0),
-                                _option("initial accumulator", "initial_accumulator_value", common=float))),
+                                _option("learning rate decay", "lr_decay", float, neutral=0.0),
+                                _option("initial accumulator", "initial_accumulator_value", float))),
     optim.Adadelta: ("adadelta", (*_EVERY_OPTIMIZER, _option("rho", "rho"), _EPSILON, _COUPLED)),
     optim.Adafactor: ("adafactor", (*_EVERY_OPTIMIZER, _option("clip threshold", "d"))),
 }  # fmt: skip

@@ -43,12 +43,18 @@ def made(kind, thing, words):
     return kind(**known)
 
 
-def done(line, thing):
+def done(line, thing, **names):
     """The object after a line: keywords of its constructor, another class, a call that makes one, statements.
 
     Returns:
         None for a line about something else, as what is fed to it.
     """
+    if line.endswith(" in every group"):
+        words = eval(f"dict({line.removesuffix(' in every group')})", NAMES)
+        changed = made(type(thing), thing, words)
+        for old, new in zip(thing.param_groups, changed.param_groups, strict=True):
+            new.update({name: one for name, one in old.items() if name != "params"} | words)
+        return changed
     first, *then = line.split(", then ")
     if line.startswith("layer.") or first.startswith("torch.nn.init."):
         first, then = "", line.split(", then ")
@@ -61,5 +67,5 @@ def done(line, thing):
     else:
         changed = copy.deepcopy(thing)
     for statement in then:
-        exec(statement, NAMES | {"layer": changed})  # noqa: S102 (the line is ours)
+        exec(statement, NAMES | {"layer": changed} | names)  # noqa: S102 (the line is ours)
     return changed
