@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualcell.frameworks.keras_objects import LEARNED, LIBRARIES, library, names
-from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, read_all, spelt
+from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, read_all, spelt, unwritable
 from dualcell.settings import Settings, same
 
 _SAME_FUNCTION = {"swish": "silu", "hard_swish": "hard_silu", "logsigmoid": "log_sigmoid"}
@@ -190,13 +190,14 @@ def _slopes(layer: Any) -> Any:
 def _slopes_line(layer: Any, sizes: Any, _: Any) -> str:
     """PyTorch has one slope, or one for each channel."""
     last = len(layer.alpha.shape) + (not sizes)
-    return spelt("shared_axes", [*range(1, last)])
+    return "" if sizes[1:] else f"shared_axes={[*range(1, last)]}"
 
 
 _SLOPES = Spelling("slopes", "shared_axes", _slopes, lines=_slopes_line,
                    shows=lambda layer: f"alpha of shape {tuple(layer.alpha.shape)}")  # fmt: skip
 # axis 1 of two is the last one: the layer alone does not tell
-_AXIS = Spelling("axis", "axis", remark=lambda axis: type(axis) is int and axis > 0)
+_AXIS = Spelling("axis", "axis", back=lambda axis: unwritable(axis) if isinstance(axis, str) else axis,
+                 remark=lambda axis: type(axis) is int and axis > 0)  # fmt: skip
 
 ACTIVATIONS: dict[str, Rows] = {
     "Activation": ("activation", applied(setting="function")),

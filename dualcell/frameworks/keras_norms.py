@@ -58,6 +58,8 @@ def _groups(layer: Any) -> Any:
 
 GROUP_NORM = (
     *_NORMALISED,
+    Spelling("channels", "", lambda layer: built(layer, "gamma", 0), says=lambda size: f"{size} channels",
+             back=unwritable),
     Spelling("groups", "groups", _groups, shows=lambda layer: f"groups={layer.groups}",
              back=lambda groups: -1 if groups == "each channel" else groups),
     constant("running statistics", False, "no running statistics"),

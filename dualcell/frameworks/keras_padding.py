@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from dualcell.frameworks.keras_objects import axes as axes_of
@@ -92,14 +93,27 @@ def word_for(padding: Padding) -> str:
 
 
 def crops(layer: Any) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off before and after each axis (Keras' backend_utils.py has the formula)."""
+    """What a transposed convolution cuts off before and after each axis."""
+    return _crops(layer, layer.padding, several(layer.output_padding, axes_of(layer)))
+
+
+def _crops(layer: Any, padding: str, outer: tuple[int | None, ...]) -> tuple[tuple[int, int], ...]:
+    """The same for other padding (Keras' backend_utils.py has the formula)."""
     axes = axes_of(layer)
     windows = extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes))
-    outer = several(layer.output_padding, axes)
     strides = several(layer.strides, axes)
     return tuple(
-        _crop(window, stride, layer.padding, more) for window, stride, more in zip(windows, strides, outer, strict=True)
+        _crop(window, stride, padding, more) for window, stride, more in zip(windows, strides, outer, strict=True)
     )
+
+
+def crops_line(layer: Any, wanted: Any, _: Any) -> str:
+    """The padding that cuts so much off, if there is one; the same on all axes."""
+    more = (None, *range(min(several(layer.strides, axes_of(layer)))))
+    for padding, outer in product(("valid", "same"), more):
+        if _crops(layer, padding, (outer,) * axes_of(layer)) == wanted:
+            return f"padding={padding!r}, output_padding={outer}"
+    return ""
 
 
 def _crop(window: int, stride: int, padding: str, more: int | None) -> tuple[int, int]:

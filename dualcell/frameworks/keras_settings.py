@@ -6,8 +6,9 @@ Classes are known by name, so that one table serves both and neither is imported
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dualcell.frameworks.arguments import arguments_of, unread
@@ -22,6 +23,7 @@ from dualcell.frameworks.keras_padding import (
     convolution_line,
     convolution_padding,
     crops,
+    crops_line,
     crops_said,
     max_pool_line,
     pooling_padding,
@@ -170,10 +172,19 @@ def _inputs(layer: Any) -> Any:
     return UNTOLD if inputs is UNTOLD else inputs * layer.groups
 
 
+def _steps_line(word: str) -> Callable[[Any, Any, Mapping[str, Any]], str]:
+    def line(_: Any, steps: Any, wanted: Mapping[str, Any]) -> str:
+        """Keras has no strides in a dilated convolution."""
+        both = max(wanted["strides"]) > 1 and max(wanted["dilation"]) > 1
+        return "" if both else spelt(word, one_or_all(steps))
+
+    return line
+
+
 _OF_CONVOLUTIONS = (
     Spelling("kernel", "kernel_size", _each("kernel_size"), back=one_or_all),
-    Spelling("strides", "strides", _each("strides"), back=one_or_all),
-    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=one_or_all),
+    Spelling("strides", "strides", _each("strides"), back=one_or_all, lines=_steps_line("strides")),
+    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=one_or_all, lines=_steps_line("dilation_rate")),
     _BIAS,
     constant("padding mode", "zeros", "pads with zeros"),
     *applied(),
@@ -196,7 +207,7 @@ _TRANSPOSED = (
              back=unwritable),
     constant("groups", 1, "one group"),
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "", crops, back=unwritable, shows=crops_said),
+    Spelling("padding", "", crops, shows=crops_said, lines=crops_line),
 )  # fmt: skip
 
 
@@ -213,11 +224,24 @@ def _depthwise(name: str) -> Callable[[Any], Any]:
     return own
 
 
+def _multiplier_line(layer: Any, filters: Any, wanted: Mapping[str, Any]) -> str:
+    """So many filters of each channel.
+
+    Raises:
+        ValueError: they are not as many of each.
+    """
+    channels = wanted.get("inputs", _depthwise("inputs")(layer))
+    return unwritable(filters) if filters % channels else f"depth_multiplier={filters // channels}"
+
+
+def _known_when_built(setting: str, own: Callable[[Any], Any]) -> Spelling:
+    return Spelling(setting, "", own, says=lambda size: f"{size} {setting}", back=unwritable)
+
+
 _DEPTHWISE = (
-    *(
-        Spelling(name, "", _depthwise(name), says=lambda size, name=name: f"{size} {name}", back=unwritable)
-        for name in ("filters", "inputs", "groups")
-    ),
+    replace(_known_when_built("filters", _depthwise("filters")), lines=_multiplier_line),
+    _known_when_built("inputs", _depthwise("inputs")),
+    _known_when_built("groups", _depthwise("groups")),
     *_OF_CONVOLUTIONS,
     _PADDING,
 )
@@ -277,6 +301,11 @@ _GATED = (*_RECURRENT, *applied("recurrent_activation", "recurrent activation"))
 _GRU = (*_GATED, Spelling("reset after", "reset_after"))
 
 
+def _inside(setting: Setting, value: Any, wanted: Mapping[str, Any]) -> str:
+    line = setting.write(value, wanted)
+    return f"{line} in the layer inside" if line.partition("=")[0].isidentifier() else line
+
+
 def _bidirectional(wrapper: Any) -> Settings | None:
     """The layer inside, that it runs both ways, and what becomes of the two results."""
     inner, backward = (layers.settings_of(layer) for layer in (wrapper.forward_layer, wrapper.backward_layer))
@@ -289,9 +318,12 @@ def _bidirectional(wrapper: Any) -> Settings | None:
             neutral="concat",
         ),
     }  # fmt: skip
+    learns = Setting(wrapper.trainable and inner.values["trainable"], spelt("trainable", wrapper.trainable),
+                     lambda learns, _: spelt("trainable", learns))  # fmt: skip
+    own = {name: replace(one, write=partial(_inside, one)) for name, one in inner.settings.items()}
     odd = [one.right for one in differences(inner, backward) if one.setting != "backwards"]
     unread = (*inner.unread, *(f"backward_layer with {said}" for said in odd))
-    return replace(inner, name=wrapper.name, settings={**inner.settings, **rows}, unread=unread)
+    return replace(inner, name=wrapper.name, settings={**own, **rows, "trainable": learns}, unread=unread)
 
 
 def _projected(name: str, axis: int) -> Callable[[Any], Any]:
@@ -410,8 +442,8 @@ _RESIZING = (
     *_OF_RESIZING,
     _INTERPOLATION,
     Spelling("antialias", "antialias", lambda layer: bool(getattr(layer, "antialias", False))),
-    Spelling("size", "height, width", lambda layer: (layer.height, layer.width),
-             line=lambda size: f"height={size[0]}, width={size[1]}"),
+    Spelling("size", "height, width", lambda layer: one_or_all((layer.height, layer.width)),
+             line=lambda size: "height={}, width={}".format(*several(size, 2))),
     Spelling("crops", "crop_to_aspect_ratio", neutral=False),
     Spelling("pads", "pad_to_aspect_ratio", neutral=False),
 )  # fmt: skip

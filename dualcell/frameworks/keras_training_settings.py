@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, spelt, unwritable
@@ -168,7 +168,8 @@ _EVERY_OPTIMIZER = (
              lines=lambda _, scheduled, wanted: "" if scheduled else spelt("learning_rate", wanted["learning rate"])),
     Spelling("weight decay", "weight_decay", _weight_decay, says=_decay_said, line=_decay_line),
     constant("maximize", False, "minimizes"),
-    Spelling("steps", "iterations", _steps, says=lambda steps: f"{steps} steps taken"),
+    Spelling("steps", "iterations", _steps, says=lambda steps: f"{steps} steps taken",
+             line="optimizer.iterations.assign({})".format),
     Spelling("clip each norm", "clipnorm", _given("clipnorm"), remark=True, neutral=None),
     Spelling("clip global norm", "global_clipnorm", _given("global_clipnorm"), remark=True, neutral=None),
     Spelling("clip values", "clipvalue", _given("clipvalue"), remark=True, neutral=None),
@@ -188,6 +189,13 @@ _BETAS = (_setting("beta 1", "beta_1"), _setting("beta 2", "beta_2"))
 _AMSGRAD = Spelling("amsgrad", "amsgrad", lambda optimizer: bool(optimizer.amsgrad), line=_of_all("amsgrad"))
 _DENSE_ROWS = constant("sparse rows", False, "moves every row")
 _MOMENTUM = _setting("momentum", "momentum")
+
+
+def _nesterov(optimizer: Any) -> Any:
+    """It changes nothing without momentum."""
+    return bool(optimizer.nesterov) if optimizer.momentum else UNTOLD
+
+
 _BUFFER = Spelling(
     "momentum buffer", "", lambda optimizer: "with learning rate" if optimizer.momentum else UNTOLD,
     says=lambda _: "learning rate inside the momentum buffer", back=unwritable, remark=True,
@@ -206,14 +214,16 @@ _ROWS_OF_OPTIMIZERS: dict[str, Rows] = {
     "Nadam": ("nadam", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, constant(
         "momentum decay", 1.0, "0.96 ** step"))),
     "Adamax": ("adamax", (*_EVERY_OPTIMIZER, *_BETAS, _OPTIMIZER_EPSILON, _place("beside the maximum"))),
-    "SGD": ("sgd", (*_EVERY_OPTIMIZER, _MOMENTUM, Spelling("nesterov", "nesterov", line=_of_all("nesterov")),
+    "SGD": ("sgd", (*_EVERY_OPTIMIZER, _MOMENTUM, Spelling("nesterov", "nesterov", _nesterov, line=_of_all("nesterov")),
                     constant("dampening", 0.0, "no dampening"), _BUFFER)),
     "RMSprop": ("rmsprop", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON, _place("inside the root"),
                             _MOMENTUM, Spelling("centered", "centered", line=_of_all("centered")), _BUFFER)),
     "Adagrad": ("adagrad", (*_EVERY_OPTIMIZER, _OPTIMIZER_EPSILON, _place("inside the root"),
                             _setting("initial accumulator", "initial_accumulator_value"))),
     "Adadelta": ("adadelta", (*_EVERY_OPTIMIZER, _setting("rho", "rho"), _OPTIMIZER_EPSILON)),
-    "Adafactor": ("adafactor", (*_EVERY_OPTIMIZER, _setting("clip threshold", "clip_threshold"))),
+    "Adafactor": ("adafactor", (*_EVERY_OPTIMIZER, _setting("clip threshold", "clip_threshold"),
+                                _setting("second decay", "beta_2_decay"),
+                                Spelling("relative step", "relative_step", neutral=True))),
 }  # fmt: skip
 
 # --- schedules ---
@@ -221,6 +231,13 @@ _ROWS_OF_OPTIMIZERS: dict[str, Rows] = {
 _COUNTS = constant("counts", "batches", "counts batches", remark=True)
 _INITIAL = Spelling("initial rate", "initial_learning_rate", lambda schedule: float(schedule.initial_learning_rate))
 _DECAY_STEPS = Spelling("decay steps", "decay_steps", lambda schedule: int(schedule.decay_steps))
+
+
+def _alpha_line(schedule: Any, rate: Any, wanted: Mapping[str, Any]) -> str:
+    """Keras gives the last rate as a part of the first."""
+    return spelt("alpha", rate / wanted.get("initial rate", float(schedule.initial_learning_rate)))
+
+
 _ROWS_OF_SCHEDULES: dict[str, Rows] = {
     "ExponentialDecay": ("exponential schedule", (
         _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("decay rate", "decay_rate"),
@@ -229,12 +246,13 @@ _ROWS_OF_SCHEDULES: dict[str, Rows] = {
     "CosineDecay": ("cosine schedule", (
         _COUNTS, _INITIAL, _DECAY_STEPS,
         Spelling("final rate", "alpha", lambda schedule: float(schedule.alpha * schedule.initial_learning_rate),
-                 says=lambda rate: f"alpha * initial_learning_rate = {rate!r}",
-                 line="alpha={} / initial_learning_rate".format),
-        constant("after the end", "stays", "stays at its end", remark=True))),
+                 says=lambda rate: f"alpha * initial_learning_rate = {rate!r}", lines=_alpha_line),
+        constant("after the end", "stays", "stays at its end", remark=True),
+        Spelling("warmup steps", "warmup_steps", neutral=0), Spelling("warmup target", "warmup_target", neutral=None))),
     "PolynomialDecay": ("polynomial schedule", (
         _COUNTS, _INITIAL, _DECAY_STEPS, Spelling("power", "power", lambda schedule: float(schedule.power)),
-        Spelling("final rate", "end_learning_rate", lambda schedule: float(schedule.end_learning_rate)))),
+        Spelling("final rate", "end_learning_rate", lambda schedule: float(schedule.end_learning_rate)),
+        Spelling("cycle", "cycle", neutral=False))),
     "PiecewiseConstantDecay": ("piecewise schedule", (
         _COUNTS, Spelling("rates", "values", lambda schedule: tuple(map(float, schedule.values)), back=list),
         Spelling("boundaries", "boundaries", lambda schedule: tuple(schedule.boundaries),

@@ -46,9 +46,7 @@ def _activation(kind: type, function: str, *rows: Spelling) -> dict[type, Rows]:
     return {kind: ("activation", (name, *rows))}
 
 
-def _clean(axis: Any) -> Any:
-    """The axis; PyTorch takes the first or the second if it is told none."""
-    return "by the number of axes" if axis is None else axis
+_BY_AXES = "by the number of axes"  # the first or the second axis, if PyTorch is told none
 
 
 def _slopes(module: Any) -> tuple[int, ...]:
@@ -66,7 +64,9 @@ def _slopes_line(sizes: tuple[int, ...]) -> str:
 
 
 # axis 1 of two is the last one: the module alone does not tell
-_AXIS = Spelling("axis", "dim", common=_clean, remark=lambda dim: dim is not None and dim > 0)
+_AXIS = Spelling("axis", "dim", common=lambda dim: _BY_AXES if dim is None else dim,
+                 back=lambda axis: None if axis == _BY_AXES else axis,
+                 remark=lambda dim: dim is not None and dim > 0)  # fmt: skip
 _NO_SLOPE = constant("slope", 0.0, "slope 0")
 _HARD_SLOPE = constant("hard sigmoid slope", 1 / 6, "slope 1/6")
 _LIMIT = 20.0  # float32 cannot tell softplus(x) from x above it

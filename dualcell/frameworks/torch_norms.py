@@ -92,6 +92,7 @@ def _group_norm(module: Any, groups: Any, _: Any) -> str:
 
 INSTANCE_NORM = (
     *_NORMALISED,
+    Spelling("channels", "num_features"),
     Spelling("groups", "num_features", lambda _: "each channel", says=lambda _: "one group for each channel",
              lines=_group_norm),
     Spelling("running statistics", "track_running_stats"),
@@ -109,6 +110,7 @@ def _groups_line(module: Any, groups: Any, _: Any) -> str:
 
 GROUP_NORM = (
     *_NORMALISED,
+    Spelling("channels", "num_channels"),
     Spelling("groups", "num_groups", _groups, says=lambda groups: f"num_groups={groups}", lines=_groups_line),
     constant("running statistics", False, "no running statistics"),
 )

@@ -50,7 +50,7 @@ FRAMEWORK = "torch"
 
 # arguments that no row has to read: they change no number, or others say what they do
 _TOLD = (
-    "device", "dtype", "inplace", "size_average", "reduce", "process_group", "num_channels", "ceil_mode", "mode",
+    "device", "dtype", "inplace", "size_average", "reduce", "process_group", "ceil_mode", "mode",
     "output_padding", "min_value", "max_value", "_weight", "_freeze", "sparse", "init", "params",
     "betas", "foreach", "fused", "capturable", "differentiable", "optimizer", "last_epoch",
 )  # fmt: skip
@@ -275,7 +275,7 @@ _GATED = (*_RECURRENT, constant("activation", "tanh", "tanh"), constant("recurre
 _GRU = (*_GATED, constant("reset after", True, "resets after the matrix product"))
 _RNN = (
     *_RECURRENT,
-    Spelling("activation", "nonlinearity"),
+    Spelling("activation", "nonlinearity", back=lambda name: name if name in ("tanh", "relu") else unwritable(name)),
     Spelling("activation slope", "", lambda module: 0.0 if module.nonlinearity == "relu" else ABSENT,
              says=lambda _: "slope 0", back=unwritable),
 )  # fmt: skip
@@ -394,7 +394,7 @@ _RESIZE = (
     Spelling("cubic", "", lambda module: -0.75 if module.mode == "bicubic" else ABSENT,
              says="cubic kernel of {}".format, lines=_cubic_line),
     Spelling("scale", "scale_factor", _scale),
-    Spelling("size", "size", lambda module: ABSENT if module.size is None else several(module.size, 1), one_or_all),
+    Spelling("size", "size", lambda module: ABSENT if module.size is None else one_or_all(several(module.size, 1))),
 )  # fmt: skip
 
 

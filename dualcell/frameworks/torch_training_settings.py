@@ -11,6 +11,7 @@ import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
+from dualcell.frameworks.arguments import arguments_of
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, as_it_is, constant, plain, spelt, unwritable
 from dualcell.settings import UNKNOWN, ByGroup, same
 
@@ -42,11 +43,17 @@ def _loss(*rows: Spelling) -> tuple[Spelling, ...]:
     return (_REDUCTION, *rows)
 
 
+def _tensor(word: str, numbers: Any) -> str:
+    held = list(numbers) if isinstance(numbers, tuple) else numbers
+    return f"{word}=None" if numbers is None else f"{word}=torch.tensor({held})"
+
+
 def _weight(said: Callable[[Any], str]) -> Spelling:
     """Weights, and what becomes of them."""
     return Spelling(
         "class weight", "weight", lambda module: None if module.weight is None else module.weight.tolist(),
         shows=lambda module: "weight=None" if module.weight is None else f"weight=...{said(module)}",
+        line=lambda weight: _tensor("weight", weight),
     )  # fmt: skip
 
 
@@ -66,6 +73,9 @@ def _positive_weight(module: Any) -> Any:
     return None if weight is None or bool((weight == 1).all()) else weight.tolist()
 
 
+_CTC = {"mean": "reduction='none', then .mean() of it", "mean by length": "reduction='mean'",
+        "sum": "reduction='sum'", "none": "reduction='none'"}  # fmt: skip
+
 _LOSSES: dict[type, Rows] = {
     nn.CrossEntropyLoss: ("cross entropy", _loss(
         _takes("logits", {"probabilities": _LOG, "log-probabilities": "log_probabilities fed to it"}),
@@ -74,7 +84,8 @@ _LOSSES: dict[type, Rows] = {
         _takes("log-probabilities", {"probabilities": _LOG, "logits": "torch.nn.CrossEntropyLoss"}), *_CLASSES)),
     nn.BCEWithLogitsLoss: ("binary cross entropy", _loss(
         _takes("logits", {"probabilities": "torch.nn.BCELoss"}), _NO_SMOOTHING, _OF_ELEMENTS,
-        Spelling("positive weight", "pos_weight", _positive_weight, neutral=None))),
+        Spelling("positive weight", "pos_weight", _positive_weight, neutral=None,
+                 line=lambda weight: _tensor("pos_weight", weight)))),
     nn.BCELoss: ("binary cross entropy", _loss(
         _takes("probabilities", {"logits": "torch.nn.BCEWithLogitsLoss"}), _NO_SMOOTHING, _OF_ELEMENTS)),
     nn.MSELoss: ("mean squared error", _loss()),
@@ -97,9 +108,8 @@ _LOSSES: dict[type, Rows] = {
     nn.CosineEmbeddingLoss: ("cosine similarity", _loss(
         constant("plus one", True, "1 - cos", remark=True), Spelling("margin", "margin", neutral=0.0))),
     nn.CTCLoss: ("ctc", (
-        Spelling("reduction", "reduction", lambda module: module.reduction,
-                 lambda own: "mean by length" if own == "mean" else own,
-                 lambda common: "none" if common == "mean" else common),)),
+        Spelling("reduction", "reduction", common=lambda own: "mean by length" if own == "mean" else own,
+                 line=lambda common: _CTC[common]),)),
     nn.MultiMarginLoss: ("multi margin", _loss(Spelling("margin", "margin"))),
     nn.HingeEmbeddingLoss: ("hinge embedding", _loss(Spelling("margin", "margin"))),
     nn.TripletMarginLoss: ("triplet margin", _loss(Spelling("margin", "margin"))),
@@ -215,7 +225,7 @@ _EVERY_OPTIMIZER = (
     ),
     _option("weight decay", "weight_decay", own=_weight_decay),
     _option("maximize", "maximize"),
-    Spelling("steps", "step", _steps, says=lambda steps: f"{steps} steps taken"),
+    Spelling("steps", "", _steps, says=lambda steps: f"{steps} steps taken", back=unwritable),
     _clipping("clip each norm", "torch.nn.utils.clip_grad_norm_(p, {}) for each parameter p before step()"),
     _clipping("clip global norm", "torch.nn.utils.clip_grad_norm_(model.parameters(), {}) before step()"),
     _clipping("clip values", "torch.nn.utils.clip_grad_value_(model.parameters(), {}) before step()"),
@@ -238,14 +248,16 @@ def _decoupled(optimizer: Any) -> Any:
     return isinstance(optimizer, optim.AdamW) if own is ABSENT else bool(own)
 
 
-def _decouple_line(decoupled: Any) -> str:
+def _decouple_line(optimizer: Any, decoupled: Any, _: Any) -> str:
+    if "decoupled_weight_decay" in arguments_of(type(optimizer)):
+        return spelt("decoupled_weight_decay", decoupled)
     return "torch.optim.AdamW" if decoupled else "torch.optim.Adam"
 
 
 _DECOUPLED = Spelling(
     "decoupled", "decoupled_weight_decay", _decoupled,
     says=lambda own: "decay shrinks the weights themselves" if own else "decay is added to the gradient",
-    line=_decouple_line,
+    lines=_decouple_line,
 )  # fmt: skip
 _COUPLED = Spelling(
     "decoupled", "", _decoupled, back=unwritable, says=lambda own: "decay is added to the gradient",
@@ -288,13 +300,15 @@ _OPTIMIZERS: dict[type, Rows] = {
                                 _option("learning rate decay", "lr_decay", float, neutral=0.0),
                                 _option("initial accumulator", "initial_accumulator_value", float))),
     optim.Adadelta: ("adadelta", (*_EVERY_OPTIMIZER, _option("rho", "rho"), _EPSILON, _COUPLED)),
-    optim.Adafactor: ("adafactor", (*_EVERY_OPTIMIZER, _option("clip threshold", "d"))),
+    optim.Adafactor: ("adafactor", (*_EVERY_OPTIMIZER, _option("clip threshold", "d"),
+                                    _option("second decay", "beta2_decay"))),
 }  # fmt: skip
 
 # --- schedules ---
 
 _COUNTS = constant("counts", "calls", "counts calls of scheduler.step()", remark=True)
-_INITIAL = Spelling("initial rate", "lr", lambda scheduler: float(scheduler.base_lrs[0]))
+_INITIAL = Spelling("initial rate", "lr", lambda scheduler: float(scheduler.base_lrs[0]),
+                    line="lr={} in its optimizer".format)  # fmt: skip
 
 
 def _rates(scheduler: Any) -> tuple[float, ...]:
@@ -302,7 +316,7 @@ def _rates(scheduler: Any) -> tuple[float, ...]:
     return tuple(scheduler.base_lrs[0] * scheduler.gamma**step for step in range(scheduler.milestones.total() + 1))
 
 
-def _rates_line(rates: Any) -> str:
+def _rates_line(scheduler: Any, rates: Any, _: Any) -> str:
     """Each rate is the same part of the one before.
 
     Raises:
@@ -311,7 +325,8 @@ def _rates_line(rates: Any) -> str:
     gamma = rates[1] / rates[0]
     if not all(same(later, rate * gamma) for rate, later in pairwise(rates)):
         unwritable(rates)
-    return f"{spelt('gamma', gamma)}, and {spelt('lr', rates[0])} in its optimizer"
+    first = "" if same(rates[0], scheduler.base_lrs[0]) else f", and {spelt('lr', rates[0])} in its optimizer"
+    return spelt("gamma", gamma) + first
 
 
 _SCHEDULES: dict[type, Rows] = {
@@ -327,7 +342,7 @@ _SCHEDULES: dict[type, Rows] = {
         _COUNTS, _INITIAL, Spelling("decay steps", "total_iters"), Spelling("power", "power", common=float),
         constant("final rate", 0.0, "ends at 0"))),
     lr_scheduler.MultiStepLR: ("piecewise schedule", (
-        _COUNTS, Spelling("rates", "gamma", _rates, line=_rates_line, says=lambda rates: f"rates of {list(rates)}"),
+        _COUNTS, Spelling("rates", "gamma", _rates, lines=_rates_line, says=lambda rates: f"rates of {list(rates)}"),
         Spelling("boundaries", "milestones", lambda scheduler: tuple(sorted(scheduler.milestones.elements())),
                           says=lambda steps: f"milestones={list(steps)}",
                           line=lambda steps: f"milestones={list(steps)}"))),
