@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -51,34 +51,42 @@ def said_with(padding_of: Callable[[Any], Padding]) -> Callable[[Any], str]:
     return said
 
 
-def _padding_line(own: Padding, wanted: Padding, before: str) -> str:
-    """`padding='same'`, or else what has to come before the layer."""
+def _word_line(own: Padding, wanted: Padding) -> str:
+    """`padding='same'`; empty if neither word says it."""
     words = {"valid": own.like(even(0, len(own.windows))), "same": own.like(None)}
-    for word, padding in words.items():
-        if padding.agrees(wanted):
-            return spelt("padding", word)
+    return next((spelt("padding", word) for word, padding in words.items() if padding.agrees(wanted)), "")
+
+
+def _zeros_line(layer: Any, wanted: Padding) -> str:
+    """The layer that pads with zeros before; empty if that hangs on the size of the input."""
     edges = wanted.numbers()
     if edges is None:
         return ""
     sides = edges if len(edges) > 1 else next(iter(edges))
-    return f"{before.format(len(edges), sides, edges)} before it, padding='valid'"
+    first = ", data_format='channels_first'" if layer.data_format == "channels_first" else ""
+    return f"keras.layers.ZeroPadding{len(edges)}D({sides}{first}) before it, padding='valid'"
 
 
 def convolution_line(layer: Any, wanted: Any, _: Any) -> str:
     """What to write for other padding of a convolution."""
-    return _padding_line(convolution_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
+    return _word_line(convolution_padding(layer), wanted) or _zeros_line(layer, wanted)
 
 
 def max_pool_line(layer: Any, wanted: Any, _: Any) -> str:
-    """Zeros would win over negative numbers in a maximum."""
-    axes = axes_of(layer)
-    batch = "keras.ops.pad(x, ((0, 0), " + ", ".join(f"{{2[{axis}]}}" for axis in range(axes))
-    return _padding_line(pooling_padding(layer), wanted, batch + ", (0, 0)), constant_values=-float('inf'))")
+    """The same for a maximum, in which zeros would win over negative numbers."""
+    word, edges = _word_line(pooling_padding(layer), wanted), wanted.numbers()
+    if word or edges is None:
+        return word
+    none = (0, 0)
+    pads = (none, none, *edges) if layer.data_format == "channels_first" else (none, *edges, none)
+    return f"keras.ops.pad(x, {pads}, constant_values=-float('inf')) before it, padding='valid'"
 
 
-def average_pool_line(layer: Any, wanted: Any, _: Any) -> str:
-    """What Keras pads itself it does not count; zeros of another layer it does."""
-    return _padding_line(pooling_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
+def average_pool_line(layer: Any, wanted: Any, others: Mapping[str, Any]) -> str:
+    """The same for an average: what Keras pads itself it does not count, zeros of another layer it does."""
+    if others.get("counts padding"):
+        return _zeros_line(layer, wanted)
+    return _word_line(pooling_padding(layer), wanted)
 
 
 def word_for(padding: Padding) -> str:

@@ -33,12 +33,28 @@ def _reduction_of_rows(own: Any) -> str:
     return {"sum": "sum of row means", "none": "row means"}.get(_reduction(own), "mean")
 
 
-_KERAS_WORDS = {"mean": "sum_over_batch_size", "sum": "sum", "none": "none", "sum of row means": "sum",
-                "row means": "none"}  # fmt: skip
-_REDUCTION = Spelling("reduction", "reduction", common=_reduction, back=_KERAS_WORDS.__getitem__)
+def _reduction_of_sums(own: Any) -> str:
+    """Keras adds up the last axis before it reduces anything."""
+    return {"none": "row sums"}.get(_reduction(own), _reduction(own))
+
+
+_REDUCTION = Spelling("reduction", "reduction", common=_reduction, back={
+    "mean": "sum_over_batch_size", "sum": "sum", "none": "none"}.__getitem__)  # fmt: skip
 _OF_ROWS = Spelling(
     "reduction", "reduction", common=_reduction_of_rows,
-    back=lambda common: unwritable(common) if common in ("sum", "none") else _KERAS_WORDS[common],
+    says=lambda own: spelt("reduction", own) + (" of row means" if _reduction(own) != "mean" else ""),
+    line={
+        "mean": "reduction='sum_over_batch_size'", "sum of row means": "reduction='sum'",
+        "row means": "reduction='none'", "sum": "reduction='sum', and * y.shape[-1] of it",
+    }.__getitem__,
+)  # fmt: skip
+_OF_SUMS = Spelling(
+    "reduction", "reduction", common=_reduction_of_sums,
+    says=lambda own: spelt("reduction", own) + (" of row sums" if _reduction(own) == "none" else ""),
+    line={
+        "mean": "reduction='sum_over_batch_size'", "sum": "reduction='sum'", "row sums": "reduction='none'",
+        "mean of elements": "reduction='sum_over_batch_size', and / y.shape[-1] of it",
+    }.__getitem__,
 )  # fmt: skip
 _FROM_LOGITS = {"logits": True, "log-probabilities": True, "probabilities": False}  # log-probabilities are logits
 
@@ -69,7 +85,7 @@ _ROWS_OF_LOSSES: dict[str, Rows] = {
     "Huber": ("huber", (_OF_ROWS, Spelling("delta", "delta", config_value("delta"), common=float),
                         constant("divided by delta", False, "as it is"))),
     "KLDivergence": ("kl divergence", (
-        _REDUCTION, constant("takes", "probabilities", "takes probabilities, the target first", remark=True),
+        _OF_SUMS, constant("takes", "probabilities", "takes probabilities, the target first", remark=True),
         constant("target", "probabilities", "takes probabilities"))),
     "Poisson": ("poisson", (
         _OF_ROWS, constant("takes", "rate", "takes the rate", line="keras.ops.exp(log_rate) fed to it"))),
@@ -162,6 +178,11 @@ def _decay_line(decay: Any) -> str:
     return _of_all("weight_decay")(decay)
 
 
+def _decoupled_line(_optimizer: Any, _: Any, wanted: Mapping[str, Any]) -> str:
+    """The gradient of such a penalty is what the other side adds."""
+    return f"weight_decay=None, and keras.regularizers.L2({wanted['weight decay'] / 2}) on each weight"
+
+
 _EVERY_OPTIMIZER = (
     Spelling("learning rate", "learning_rate", _rate, line=_of_all("learning_rate")),
     Spelling("schedule", "learning_rate", lambda optimizer: callable(_given_rate(optimizer)), shows=_schedule_said,
@@ -177,7 +198,7 @@ _EVERY_OPTIMIZER = (
     Spelling("moving average", "use_ema", _or("use_ema", False), remark=True),
     Spelling("learning rate decay", "decay", lambda optimizer: config_value("decay")(optimizer), neutral=0.0),
     Spelling("decoupled", "", lambda optimizer: True if getattr(optimizer, "weight_decay", None) else UNTOLD,
-             says=lambda _: "decay shrinks the weights themselves", back=unwritable),
+             says=lambda _: "decay shrinks the weights themselves", lines=_decoupled_line),
 )  # fmt: skip
 
 

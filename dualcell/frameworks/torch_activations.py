@@ -25,8 +25,8 @@ def written(function: str, wanted: Mapping[str, Any], prefix: str = "") -> str:
     Raises:
         ValueError: PyTorch has none.
     """
-    if function == "exponential":
-        return "torch.exp"
+    if function in _OTHERS:
+        return _OTHERS[function]
     for kind, (_, (name, *rows)) in ACTIVATIONS.items():
         given = [(row, wanted[prefix + row.setting]) for row in rows if prefix + row.setting in wanted]
         if name.owned(None) == function and all(row.word or same(row.owned(None), one) for row, one in given):
@@ -35,6 +35,9 @@ def written(function: str, wanted: Mapping[str, Any], prefix: str = "") -> str:
             said = [spelt(word, one) for word, one in words if not same(one, own[word])]
             return f"torch.nn.{kind.__name__}({', '.join(said)})"
     return unwritable(function)
+
+
+_OTHERS = {"exponential": "torch.exp", "linear": "torch.nn.Identity()"}
 
 
 def _instead(_module: Any, function: Any, wanted: Mapping[str, Any]) -> str:

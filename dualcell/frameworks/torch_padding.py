@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -39,14 +40,16 @@ def padding_said(module: Any) -> str:
 
 def _padding_line(own: Padding, wanted: Padding, ups: tuple[bool, ...], fill: str = "") -> str:
     """`padding=1`, or else what has to come before the layer."""
-    axes = len(own.windows)
-    for up, number in product(ups, range(max(own.windows))):
-        if own.like(even(number, axes), up=up).agrees(wanted):
-            return f"padding={number}, ceil_mode={up}" if len(ups) > 1 else f"padding={number}"
     edges = wanted.numbers()
+    pads = [even(number, len(own.windows)) for number in range(max(own.windows))]
+    pads += [edges] if edges is not None and all(before == after for before, after in edges) else []
+    for up, pad in product(ups, pads):
+        if own.like(pad, up=up).agrees(wanted):
+            return spelt("padding", numbers_for(own.like(pad))) + (f", ceil_mode={up}" if len(ups) > 1 else "")
     flat = "..." if edges is None else tuple(number for pair in reversed(edges) for number in pair)
+    up = ", ceil_mode=False" if own.up else ""
     why = ", by the split of 'same' for the size of x" if edges is None else ""
-    return f"torch.nn.functional.pad(x, {flat}{fill}) before it, padding=0{why}"
+    return f"torch.nn.functional.pad(x, {flat}{fill}) before it, padding=0{up}{why}"
 
 
 def convolution_line(module: Any, wanted: Any, _: Any) -> str:
@@ -59,9 +62,14 @@ def max_pool_line(module: Any, wanted: Any, _: Any) -> str:
     return _padding_line(pooling_padding(module), wanted, (False, True), ", value=-float('inf')")
 
 
-def average_pool_line(module: Any, wanted: Any, _: Any) -> str:
-    """The same for an average."""
-    return _padding_line(pooling_padding(module), wanted, (False, True))
+def average_pool_line(module: Any, wanted: Any, others: Mapping[str, Any]) -> str:
+    """The same for an average; Keras does not count what it pads."""
+    line = _padding_line(pooling_padding(module), wanted, (False, True))
+    if others.get("counts padding", True):
+        return line
+    if " before it" in line:
+        return f"{line}, and divided by the same of torch.ones_like(x)"
+    return line if line.startswith("padding=0,") or not module.count_include_pad else f"{line}, count_include_pad=False"
 
 
 def crops(module: Any) -> tuple[tuple[int, int], ...]:

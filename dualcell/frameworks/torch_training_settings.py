@@ -18,16 +18,12 @@ from dualcell.settings import UNKNOWN, ByGroup, same
 # --- losses ---
 
 
-def _reduced(common: Any) -> Any:
-    """How PyTorch names a reduction.
-
-    Raises:
-        ValueError: it has none like that.
-    """
-    return common if common in ("mean", "sum", "none") else unwritable(common)
-
-
-_REDUCTION = Spelling("reduction", "reduction", back=_reduced)
+_REDUCED = {
+    "mean": "reduction='mean'", "sum": "reduction='sum'", "none": "reduction='none'",
+    "sum of row means": "reduction='none', and .mean(-1).sum() of it",
+    "row means": "reduction='none', and .mean(-1) of it",
+}  # fmt: skip
+_REDUCTION = Spelling("reduction", "reduction", line=_REDUCED.__getitem__)
 
 
 def _takes(what: str, lines: Mapping[str, str]) -> Spelling:
@@ -35,7 +31,10 @@ def _takes(what: str, lines: Mapping[str, str]) -> Spelling:
     return replace(constant("takes", what, f"takes {what}"), line=lines.__getitem__)
 
 
-_NO_SMOOTHING = constant("label smoothing", 0.0, "no label smoothing")
+_NO_SMOOTHING = replace(
+    constant("label smoothing", 0.0, "no label smoothing"),
+    line=lambda smoothing: f"target * {1 - smoothing:.7g} + {smoothing / 2:.7g} fed to it",
+)
 _LOG = "torch.log(probabilities) fed to it"
 
 
@@ -73,7 +72,9 @@ def _positive_weight(module: Any) -> Any:
     return None if weight is None or bool((weight == 1).all()) else weight.tolist()
 
 
-_CTC = {"mean": "reduction='none', then .mean() of it", "mean by length": "reduction='mean'",
+_OF_SUMS = {"mean": "reduction='batchmean'", "mean of elements": "reduction='mean'", "sum": "reduction='sum'",
+            "row sums": "reduction='none', and .sum(-1) of it", "none": "reduction='none'"}  # fmt: skip
+_CTC = {"mean": "reduction='none', and .mean() of it", "mean by length": "reduction='mean'",
         "sum": "reduction='sum'", "none": "reduction='none'"}  # fmt: skip
 
 _LOSSES: dict[type, Rows] = {
@@ -95,9 +96,9 @@ _LOSSES: dict[type, Rows] = {
     nn.SmoothL1Loss: ("huber", _loss(
         Spelling("delta", "beta"), constant("divided by delta", True, "divided by beta", line="torch.nn.HuberLoss"))),
     nn.KLDivLoss: ("kl divergence", (
-        Spelling("reduction", "reduction", lambda module: module.reduction,
-                 lambda own: {"batchmean": "mean", "mean": "mean of elements"}.get(own, own),
-                 lambda common: {"mean": "batchmean", "mean of elements": "mean"}.get(common, common)),
+        Spelling("reduction", "reduction",
+                 common=lambda own: {"batchmean": "mean", "mean": "mean of elements"}.get(own, own),
+                 line=_OF_SUMS.__getitem__),
         constant("takes", "log-probabilities", "takes log-probabilities, and the target second", remark=True),
         Spelling("target", "log_target", common=lambda log: "log-probabilities" if log else "probabilities",
                  back=lambda target: target == "log-probabilities"))),
@@ -259,8 +260,20 @@ _DECOUPLED = Spelling(
     says=lambda own: "decay shrinks the weights themselves" if own else "decay is added to the gradient",
     lines=_decouple_line,
 )  # fmt: skip
+
+
+def _shrink_line(_optimizer: Any, _: Any, wanted: Mapping[str, Any]) -> str:
+    """What AdamW does, by hand.
+
+    Raises:
+        TypeError: the other side's groups have several rates.
+    """
+    kept = f"1 - {float(wanted['learning rate'])} * {float(wanted['weight decay'])}"
+    return f"weight_decay=0.0, and p.data.mul_({kept}) for each parameter p before step()"
+
+
 _COUPLED = Spelling(
-    "decoupled", "", _decoupled, back=unwritable, says=lambda own: "decay is added to the gradient",
+    "decoupled", "", _decoupled, lines=_shrink_line, says=lambda own: "decay is added to the gradient",
 )  # fmt: skip
 _BETAS = (
     Spelling("beta 1", "betas", _beta(0), shows=_betas_said, lines=_betas_line),
