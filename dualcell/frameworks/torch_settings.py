@@ -323,7 +323,7 @@ _EMBEDDING = (
     Spelling("size", "embedding_dim"),
     Spelling("padding index", "padding_idx", lambda module: module.padding_idx,
              lambda index: None if index is None else f"row {index} stays zero",
-             line=lambda index: "padding_idx=None" if index is None else "a mask made by hand"),
+             line=lambda index: "padding_idx=None" if index is None else "a mask of x != 0, made by hand"),
     Spelling("longest entry", "max_norm, norm_type", _longest, says=_longest_said, line=_longest_said, neutral=None),
     Spelling("gradient by frequency", "scale_grad_by_freq", neutral=False),
     *LEARNED,
@@ -418,7 +418,7 @@ def _pad_layer(mode: str) -> tuple[Spelling, ...]:
 _FLATTEN = (
     Spelling("first axis", "start_dim"),
     Spelling("last axis", "end_dim", remark=lambda axis: axis > 0),
-    constant("channel order", "as it lies", "in the order in which the axes lie", line="permute(0, 2, 3, 1) before it"),
+    constant("channel order", "as it lies", "in the order in which the axes lie", line="x.permute(0, 2, 3, 1) before it"),
 )
 
 # --- every class and its rows ---

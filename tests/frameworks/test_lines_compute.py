@@ -363,3 +363,57 @@ def test_lines_of_weights_that_decay_by_themselves_or_by_the_gradient(name):
         return 2 * float(penalty.l2) * keras.ops.convert_to_tensor(variable)
 
     np.testing.assert_allclose(keras_steps(done(words, left), pulled), expected, rtol=1e-4)
+
+
+# --- what is written before or after ---
+
+
+def test_lines_of_a_layer_that_runs_backwards():
+    left = L.LSTM(5, return_sequences=True, go_backwards=True)
+    right = nn.LSTM(8, 5, batch_first=True)
+    left(X)
+    plan_weights(keras.Sequential([keras.Input(X.shape[1:]), left]), right).apply()
+    (one,) = held(left, right)
+    assert one.right_fix.endswith(" before it")
+    flipped = eval(one.right_fix.removesuffix(" before it"), {"x": torch.tensor(X)})
+    assert close(right(flipped)[0].detach().numpy(), of_keras(left))
+    changed = done(one.left_fix, left)
+    changed.set_weights(left.get_weights())
+    assert close(of_keras(changed), right(torch.tensor(X))[0].detach().numpy())
+
+
+def test_lines_of_an_order_of_flattening():
+    left, right = L.Flatten(data_format="channels_first"), nn.Flatten()
+    first = np.moveaxis(IMAGE, -1, 1)
+    (one,) = held(left, right)
+    lasts = eval(one.right_fix.removesuffix(" before it"), {"x": torch.tensor(first)})
+    assert close(right(lasts).numpy(), of_keras(left, first))
+    assert close(of_keras(done(one.left_fix, left), first), of_torch(right, first))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (L.LayerNormalization(axis=-2, epsilon=1e-5), nn.LayerNorm(8)),
+        (L.LayerNormalization(axis=(-3, -1), epsilon=1e-5), nn.LayerNorm((6, 8))),
+        (L.LayerNormalization(axis=(-2, -1), epsilon=1e-5), nn.LayerNorm(8)),
+        (L.RMSNormalization(axis=(-2, -1)), nn.RMSNorm(8, eps=1e-6)),
+    ],
+)
+def test_lines_of_normalised_axes(left, right):
+    x = np.random.default_rng(4).standard_normal((4, 6, 8)).astype("f4")
+    (one,) = held(left, right)
+    assert close(of_keras(done(one.left_fix, left), x), run(right, x.shape)(torch.tensor(x)).detach().numpy())
+    if one.right_fix.startswith("normalized_shape="):
+        changed = type(right)(eval(one.right_fix.partition("=")[2], {"x": torch.tensor(x)}), eps=right.eps)
+        assert close(of_torch(changed, x), of_keras(left, x))
+        return
+    before, after = one.right_fix.removesuffix(" after it").split(" before it, and ")
+    moved_x = eval(before, {"x": torch.tensor(x)})
+    y = run(right, moved_x.shape)(moved_x)
+    assert close(eval(f"y{after}", {"y": y}).detach().numpy(), of_keras(left, x))
+
+
+def run(module, shape):
+    """The module for inputs of a shape."""
+    return type(module)(shape[-len(module.normalized_shape) :], eps=module.eps)

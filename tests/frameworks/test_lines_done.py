@@ -21,7 +21,8 @@ from tests.frameworks.test_settings import BY_HAND, cases  # noqa: E402
 # lines about what is done around the object
 AROUND = re.compile(
     r".* (before|after|fed to) it.*|.*before step\(\)|.*\.backward\(\)|.*\bx\b.*|an optimizer for each group: .*"
-    r"|.* of it|.* on each weight|.*output.*|a mask made by hand|.* in its optimizer|.*between the layers.*|.*one after the other.*|.*params=.*"
+    r"|.* of it|.* on each weight|.*output.*|a mask of .*|.* in its optimizer|.*between the layers.*"
+    r"|.*one after the other.*|.*params=.*"
 )
 
 # no argument gives these back
