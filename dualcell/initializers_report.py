@@ -181,10 +181,11 @@ def _in_keras(origin: Origin, fit: Fit) -> str:
     argument = {"recurrent_kernel": "recurrent"}.get(tail, tail) + "_initializer"
     if "forget" in fit.name:
         return 'unit_forget_bias=True, bias_initializer="zeros"'
-    if fit.initializer and fit.initializer.keras and _by_name(origin, fit):
-        return f"{argument}={fit.initializer.keras}"
-    spelled = _IN_KERAS.get(fit.name) or _numbers_in_keras(fit.distribution, fit)
-    return f"{argument}={spelled}" if spelled else ""
+    by_name = fit.initializer.keras if fit.initializer and _by_name(origin, fit) else ""
+    spelled = by_name or _IN_KERAS.get(fit.name) or _numbers_in_keras(fit.distribution, fit)
+    # LSTM puts ones into the forget gate, of its four, whatever the initializer
+    gates = ", unit_forget_bias=False" if tail == "bias" and origin.shape == (4 * (origin.sizes.hidden or 0),) else ""
+    return f"{argument}={spelled}{gates}" if spelled else ""
 
 
 def _numbers_in_keras(distribution: Distribution | None, fit: Fit) -> str:

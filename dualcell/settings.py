@@ -7,7 +7,7 @@ makes a `Settings` of an object; `differences` compares two, whatever they are o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,14 @@ from dualcell.causes.settings import cause_of
 from dualcell.padding import Edges, Padding
 
 CLOSE = 1e-6  # relative: Keras keeps learning rates in float32
+UNKNOWN = object()  # where nobody knows which value does the same as no such setting
+NONE_SUCH = "no such setting"
+
+
+class ByGroup(tuple[Any, ...]):
+    """The values of a setting for several groups of parameters, where they differ."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -24,16 +32,18 @@ class Setting:
     Attributes:
         value: in common units, comparable with that of any framework.
         said: as its framework spells it, as in `momentum=0.99`.
-        write: a common value -> the line that would give this object that value; empty
-            if there is none.
+        write: a common value, and all common values of the other object -> the line that
+            would give this object that value; empty if there is none.
         remark: whether no difference in it can be held against the object: the framework
             always does it so, or the object does not say what is done with it.
+        neutral: the common value that does the same as an object without such a setting.
     """
 
     value: Any
     said: str
-    write: Callable[[Any], str] = lambda value: ""
+    write: Callable[[Any, Mapping[str, Any]], str] = lambda value, wanted: ""
     remark: bool = False
+    neutral: Any = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -45,12 +55,16 @@ class Settings:
         name: what it is called: its path in a model, or its class.
         framework: whose it is.
         settings: common name of each setting (`epsilon`) -> the setting.
+        untold: common names of settings that it has and does not tell, or that change nothing here.
+        unread: settings for which dualcell has no words, as its framework spells them.
     """
 
     kind: str
     name: str
     framework: str
     settings: Mapping[str, Setting]
+    untold: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -85,7 +99,9 @@ class Difference:
 
 
 def differences(left: Settings, right: Settings) -> tuple[Difference, ...]:
-    """The settings that both sides have and that differ, in the left side's order; remarks last.
+    """The settings that differ, in the left side's order; remarks last.
+
+    A setting that one side alone has differs unless it is set to what the other one does anyway.
 
     Args:
         left: one object.
@@ -104,9 +120,9 @@ def differences(left: Settings, right: Settings) -> tuple[Difference, ...]:
         kinds = f"{left.kind} | {right.kind}"
         return (Difference(kinds, "kind", left.kind, right.kind, cause_of(left.kind, "kind")),)
     found = [
-        _difference(left.kind, name, one, right.settings[name])
-        for name, one in left.settings.items()
-        if name in right.settings and not same(one.value, right.settings[name].value)
+        _difference(left.kind, name, (one, other), (left, right))
+        for name, one, other in _pairs(left, right)
+        if not same(one.value, other.value)
     ]
     return tuple(sorted(found, key=lambda one: one.remark))
 
@@ -115,6 +131,23 @@ def compared(left: Settings, right: Settings) -> tuple[str, ...]:
     """The settings that both have, and that are no mere remarks."""
     both = (name for name in left.settings if name in right.settings)
     return tuple(name for name in both if not (left.settings[name].remark or right.settings[name].remark))
+
+
+def not_compared(left: Settings, right: Settings) -> tuple[str, ...]:
+    """What is set on one side, as its framework spells it, and nobody knows what the other side does instead.
+
+    Examples:
+        >>> one = Settings("dropout", "drop", "keras", {}, unread=("noise_shape=(None, 1)",))
+        >>> not_compared(one, Settings("dropout", "drop", "torch", {})), not_compared(one, one)
+        (('noise_shape=(None, 1)',), ())
+    """
+    if left.kind != right.kind and not _may_be_compared(left, right):
+        return ()
+    said: list[str] = []
+    for one, other in ((left, right), (right, left)):
+        said += [each.said for name, each in one.settings.items() if _is_alone(name, one, other, known=False)]
+        said += [each for each in one.unread if each not in other.unread]
+    return tuple(said)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -177,14 +210,35 @@ def _may_be_compared(left: Settings, right: Settings) -> bool:
     return kinds <= {"convolution", "depthwise convolution"} and all("groups" in one.settings for one in (left, right))
 
 
-def _difference(kind: str, name: str, left: Setting, right: Setting) -> Difference:
+def _pairs(left: Settings, right: Settings) -> Iterator[tuple[str, Setting, Setting]]:
+    """(name, left setting, right setting); what the other side does stands for one that it has not."""
+    for name, one in left.settings.items():
+        if name in right.settings:
+            yield name, one, right.settings[name]
+        elif _is_alone(name, left, right, known=True):
+            yield name, one, Setting(one.neutral, NONE_SUCH)
+    for name, one in right.settings.items():
+        if _is_alone(name, right, left, known=True):
+            yield name, Setting(one.neutral, NONE_SUCH), one
+
+
+def _is_alone(name: str, one: Settings, other: Settings, *, known: bool) -> bool:
+    """Whether `other` has no such setting, and whether it is known what it does instead."""
+    if name in other.settings or name in other.untold or (one.settings[name].neutral is not UNKNOWN) != known:
+        return False
+    of = next((of for of in ("recurrent activation", "activation") if name.startswith(f"{of} ")), "function")
+    return same(one.values.get(of), other.values.get(of))  # what another function is set to says nothing
+
+
+def _difference(kind: str, name: str, pair: tuple[Setting, Setting], of: tuple[Settings, Settings]) -> Difference:
+    left, right = pair
     return Difference(
         kind=kind,
         setting=name,
         left=left.said,
         right=right.said,
         cause=cause_of(kind, name),
-        left_fix=left.write(right.value),
-        right_fix=right.write(left.value),
+        left_fix=left.write(right.value, of[1].values),
+        right_fix=right.write(left.value, of[0].values),
         remark=left.remark or right.remark,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dualcell.errors import OptionError
 from dualcell.parts import Matched
-from dualcell.settings import Difference, Settings, compared, differences
+from dualcell.settings import NONE_SUCH, Difference, Settings, compared, differences, not_compared
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ def build_settings_report(matched: Matched, labels: tuple[str, str]) -> Settings
         OptionError: no setting of any part could be compared.
     """
     found = [(part_name(*pair), one) for pair in matched.pairs for one in differences(*pair)]
-    count = sum(len(compared(*pair)) for pair in matched.pairs)
+    unknown = [(part_name(*pair), said) for pair in matched.pairs for said in not_compared(*pair)]
     rows = tuple(SettingsRow(part, one) for part, one in found if not one.remark)
+    count = sum(len(compared(*pair)) for pair in matched.pairs) + sum(_on_one_side(row.difference) for row in rows)
     if not count and not rows:
         why = "; ".join((*matched.leftover, *matched.unread)) or "the two have no setting in common"
         raise OptionError(f"No setting could be compared: {why}. Name two layers, optimizers or losses of one kind.")
@@ -64,7 +65,10 @@ def build_settings_report(matched: Matched, labels: tuple[str, str]) -> Settings
     return SettingsReport(
         labels=labels,
         rows=rows,
-        remarks=_remarks((part, one) for part, one in found if one.remark),
+        remarks=_remarks(
+            [(part, f"{one.kind}, {one.setting}: {one.left} | {one.right}") for part, one in found if one.remark]
+            + [(part, f"not compared: {said}") for part, said in unknown]
+        ),
         leftover=matched.leftover,
         unread=matched.unread,
         compared=count,
@@ -78,11 +82,15 @@ def part_name(left: Settings, right: Settings) -> str:
     return left.name if left.name == right.name else f"{left.name} ~ {right.name}"
 
 
-def _remarks(found: Iterable[tuple[str, Difference]]) -> tuple[str, ...]:
+def _on_one_side(one: Difference) -> bool:
+    return NONE_SUCH in (one.left, one.right)
+
+
+def _remarks(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """One sentence for all parts of which the same is true."""
     parts: dict[str, list[str]] = {}
-    for part, one in found:
-        parts.setdefault(f"{one.kind}, {one.setting}: {one.left} | {one.right}", []).append(part)
+    for part, said in found:
+        parts.setdefault(said, []).append(part)
     return tuple(f"{said} ({names[0]}{_more(len(names) - 1)})" for said, names in parts.items())
 
 

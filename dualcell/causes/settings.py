@@ -72,15 +72,18 @@ SHOWN: tuple[Shown, ...] = (
           ("batch normalization", "group normalization"),
           ("channel-affine",)),
     Shown("normalised-axis", ("axis", "axes", "groups"), _NORMS, ("standardised", "centred-rows")),
+    Shown("one-sided-setting", ("divides by the variance", "learned key and value", "key of zeros", "gate", "crops",
+                                "pads", "sliding window", "attended axes", "longest entry", "gradient by frequency",
+                                "divisor")),
     Shown("channel-scale", ("scale",), _NORMS, ("channel-affine",)),
     Shown("channel-offset", ("center", "bias"), (), ("channel-affine", "offset")),
-    Shown("dropout", ("mode", "rate", "drops", "dropout"), (), ("dropout-masks",)),
+    Shown("dropout", ("mode", "rate", "drops", "dropout", "noise shape"), (), ("dropout-masks",)),
     Shown("axes-permuted", ("data format", "batch first"), (), ("flatten-order",)),
-    Shown("flatten-order", ("channel order", "first axis"), ("flatten",), ("reshaped",)),
+    Shown("flatten-order", ("channel order", "first axis", "last axis"), ("flatten",), ("reshaped",)),
     Shown("negative-slope", ("slope",), (), ("activation-variant",)),
     Shown("softmax-axis", ("axis",), ("activation",), ("softmax",)),
     Shown("activation-variant", ("function", "activation", "recurrent activation", "approximate", "alpha", "beta",
-                                 "threshold", "lower", "upper", "hard sigmoid slope"),
+                                 "threshold", "below", "lower", "upper", "linear above", "hard sigmoid slope"),
           (), ("function", "softmax", "log-softmax", "negative-slope")),
     Shown("later-steps", ("reset after",), ("gru",)),
     Shown("index-kept", ("returns",), ("lstm", "gru", "simple rnn"), ("last-step",)),
@@ -96,27 +99,29 @@ SHOWN: tuple[Shown, ...] = (
     Shown("convolution-geometry", ("strides", "dilation", "groups"), (*_CONVOLUTIONS, "transposed convolution"),
           ("cropped",)),
     Shown("layer-size", ("units", "inputs", "filters", "kernel", "multiplier", "channels", "entries", "size", "heads",
-                         "head size", "value size", "window", "strides", "scale", "projection", "dilation", "slopes")),
-    Shown("recurrent-states", ("layers", "stateful", "recurrent dropout"), ("lstm", "gru", "simple rnn")),
+                         "head size", "value size", "key inputs", "value inputs", "output size", "window", "strides",
+                         "scale", "projection", "dilation", "slopes")),
+    Shown("recurrent-states", ("layers", "stateful", "recurrent dropout", "merge mode"),
+          ("lstm", "gru", "simple rnn")),
     Shown("frozen", ("trainable",)),
     Shown("regulariser", ("regularizer",)),
-    Shown("learning-rate", ("learning rate", "learning rate decay")),
+    Shown("learning-rate", ("learning rate", "learning rate decay", "relative step")),
     Shown("optimizer-epsilon", ("epsilon", "clip threshold")),
     Shown("epsilon-place", ("epsilon place",)),
     Shown("optimizer-smoothing", ("beta 1", "beta 2", "rho", "centered", "amsgrad", "initial accumulator",
-                                  "momentum decay")),
+                                  "momentum decay", "second decay")),
     Shown("optimizer-momentum", ("momentum", "nesterov", "dampening")),
     Shown("momentum-learning-rate", ("momentum buffer",)),
     Shown("weight-decay", ("weight decay", "decoupled")),
     Shown("gradient-clipping", ("clip each norm", "clip global norm", "clip values")),
-    Shown("scale", ("accumulated steps", "class weight", "maximize")),
+    Shown("scale", ("accumulated steps", "class weight", "positive weight", "maximize")),
     Shown("optimizer-updates", ("sparse rows", "moving average")),
     Shown("optimizer-steps", ("steps",)),
-    Shown("schedule", ("initial rate", "decay steps", "decay rate", "staircase", "final rate", "power", "boundaries",
-                       "counts", "cycle", "after the end")),
+    Shown("schedule", ("schedule", "initial rate", "decay steps", "decay rate", "staircase", "final rate", "power",
+                       "boundaries", "rates", "counts", "cycle", "after the end", "warmup steps", "warmup target")),
     Shown("loss-input", ("takes", "target"), (), ("function", "softmax", "log-softmax")),
-    Shown("loss-definition", ("delta", "divided by delta", "margin", "plus one")),
-    Shown("loss-reduction", ("reduction", "averages"), (), ("scale", "reduction")),
+    Shown("loss-definition", ("delta", "divided by delta", "margin", "plus one", "full")),
+    Shown("loss-reduction", ("reduction",), (), ("scale", "reduction")),
     Shown("label-smoothing", ("label smoothing",)),
     Shown("some-slices", ("ignored class",)),
     Shown("softmax-axis", ("class axis",)),
@@ -162,9 +167,10 @@ SETTING_CAUSES: tuple[SettingCause, ...] = (
     ),
     SettingCause(
         "recurrent-states",
-        "Recurrent layers are stacked, or keep their states, otherwise",
+        "Recurrent layers are stacked, joined, or keep their states, otherwise",
         "num_layers=k is k layers of Keras with return_sequences=True; stateful=True carries the state to the next "
-        "batch, where PyTorch starts at zero unless a state is passed.",
+        "batch, where PyTorch starts at zero unless a state is passed; PyTorch puts both directions side by side, as "
+        "merge_mode='concat' of Bidirectional does.",
         ("rnn-units-vs-stacking", "rnn-initial-state"),
     ),
     SettingCause(
@@ -286,6 +292,13 @@ SETTING_CAUSES: tuple[SettingCause, ...] = (
         ("label-smoothing-equal",),
     ),
     SettingCause(
+        "one-sided-setting",
+        "A setting that the other framework's layer has not is in use",
+        "What the other side computes without it is known, and this is something else: max_norm of nn.Embedding, "
+        "divisor_override of AvgPool2d, add_zero_attn of MultiheadAttention, rms_scaling of LayerNormalization. It "
+        "has to be left out, or written by hand on the other side.",
+    ),
+    SettingCause(
         "other-kind",
         "The two sides are two kinds of things",
         "Another layer, optimizer or loss: LSTM against GRU, Adam against SGD.",
@@ -294,8 +307,10 @@ SETTING_CAUSES: tuple[SettingCause, ...] = (
 
 
 def shown(kind: str, setting: str) -> Shown | None:
-    """The row of the table for a setting; None if it has none."""
-    return next((row for row in SHOWN if setting in row.settings and (not row.kinds or kind in row.kinds)), None)
+    """The row of the table for a setting, or for one of the function that a layer applies; None if it has none."""
+    found = next((row for row in SHOWN if setting in row.settings and (not row.kinds or kind in row.kinds)), None)
+    own = setting.removeprefix("recurrent ").removeprefix("activation ")
+    return found or (shown("activation", own) if own != setting and kind != "activation" else None)
 
 
 def cause_of(kind: str, setting: str) -> str:

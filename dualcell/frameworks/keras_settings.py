@@ -5,28 +5,53 @@ Classes are known by name, so that one table serves both and neither is imported
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from dualcell.frameworks.arguments import arguments_of, unread
+from dualcell.frameworks.keras_activations import ACTIVATIONS, applied
+from dualcell.frameworks.keras_norms import BATCH_NORM, GROUP_NORM, LAYER_NORM, RMS_NORM
+from dualcell.frameworks.keras_objects import LEARNED, argument, built, is_of_keras, mode
+from dualcell.frameworks.keras_objects import axes as axes_of
+from dualcell.frameworks.keras_objects import library as library_of
+from dualcell.frameworks.keras_objects import names as names_of
+from dualcell.frameworks.keras_padding import (
+    average_pool_line,
+    convolution_line,
+    convolution_padding,
+    crops,
+    crops_line,
+    crops_said,
+    max_pool_line,
+    pooling_padding,
+    said_with,
+    word_for,
+)
 from dualcell.frameworks.keras_training_settings import TRAINING, config_value
 from dualcell.frameworks.spelling import (
     ABSENT,
+    UNTOLD,
     Rows,
     Spelling,
     constant,
-    even,
-    extent,
+    one_or_all,
     plain,
     read_all,
     several,
     spelt,
     unwritable,
 )
-from dualcell.padding import Edges, Padding
-from dualcell.settings import Setting, Settings
+from dualcell.settings import Setting, Settings, differences
 
-_LIBRARIES = ("keras", "tf_keras")
+# arguments that no row has to read: they change no number, or others say what they do
+_TOLD = (
+    "name", "dtype", "trainable", "seed", "data_format", "weights", "return_state", "unroll", "use_cudnn",
+    "implementation", "unit_forget_bias", "flash_attention", "depth_multiplier", "padding", "output_padding",
+    "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor", "jit_compile", "fused", "fn",
+)  # fmt: skip
 _BASES = ("Layer", "Loss", "Optimizer", "BaseOptimizer", "OptimizerV2", "LearningRateSchedule")
 
 
@@ -35,28 +60,31 @@ class KerasLayers:
 
     def owns(self, value: Any) -> bool:
         """Whether this is an object of Keras that has settings, or parts that have."""
-        return any(name in _BASES for name in _names(value))
+        return any(name in _BASES for name in names_of(value))
 
     def library(self, value: Any) -> str:
         """`keras` or `tf_keras`."""
-        return _library(value)
+        return library_of(value)
 
     def settings_of(self, value: Any) -> Settings | None:
         """The settings of one layer, optimizer, loss or schedule; None for those dualcell has no words for."""
         value = _unwrapped(value)
-        if "Bidirectional" in _names(value):
+        if "Bidirectional" in names_of(value):
             return _bidirectional(value)
         row = _row(value)
         if row is None:
             return None
         kind, spellings = row
-        settings = read_all(kind if isinstance(kind, str) else kind(value), _library(value), value, spellings)
+        own = next(kind for kind in type(value).__mro__ if is_of_keras(kind))
+        told = [name for name in arguments_of(own) if name in _TOLD or name.endswith("_initializer")]
+        more = unread(value, own, spellings, told, argument)
+        settings = read_all(kind if isinstance(kind, str) else kind(value), library_of(value), value, spellings, more)
         return replace(settings, name=getattr(value, "name", None) or settings.name)
 
     def parts_of(self, value: Any) -> list[tuple[str, Any]]:
         """(path, layer) of a model's layers that do something themselves, in order of definition; each once."""
         seen: set[int] = set()
-        parts = _parts("", value) if "Layer" in _names(value) else iter([("", value)])
+        parts = _parts("", value) if "Layer" in names_of(value) else iter([("", value)])
         return [(path, part) for path, part in parts if not (id(part) in seen or seen.add(id(part)))]
 
     def changed(self, value: Any, setting: str, to: Any) -> Any:
@@ -69,36 +97,26 @@ class KerasLayers:
         try:
             config[spelling.word] = spelling.back(to)
             twin = type(value).from_config(config)
-            done = read_all("", _library(value), twin, (spelling,)).values[setting]
+            done = read_all("", library_of(value), twin, (spelling,)).values[setting]
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         return twin if done == to else None
 
 
-def _names(value: Any) -> list[str]:
-    """The names of Keras' own classes that an object is of, the nearest first."""
-    return [kind.__name__ for kind in type(value).__mro__ if kind.__module__.partition(".")[0] in _LIBRARIES]
-
-
-def _library(value: Any) -> str:
-    modules = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
-    return next(module for module in modules if module in _LIBRARIES)
-
-
 def _row(value: Any) -> Rows | None:
-    return next((_ROWS[name] for name in _names(value) if name in _ROWS), None)
+    return next((_ROWS[name] for name in names_of(value) if name in _ROWS), None)
 
 
 def _unwrapped(value: Any) -> Any:
     """The layer inside `TimeDistributed`, the optimizer inside `LossScaleOptimizer`."""
-    names = _names(value)
+    names = names_of(value)
     if "TimeDistributed" in names:
         return value.layer
     return value.inner_optimizer if "LossScaleOptimizer" in names else value
 
 
 def _parts(path: str, layer: Any) -> Iterator[tuple[str, Any]]:
-    names = _names(layer)
+    names = names_of(layer)
     if "InputLayer" in names or "Identity" in names:
         return
     inner = [] if _row(_unwrapped(layer)) is not None or "Bidirectional" in names else _inner(layer)
@@ -121,36 +139,9 @@ def _inner(layer: Any) -> list[Any]:
 # --- getters ---
 
 
-def _axes(layer: Any) -> int:
-    """1, 2 or 3, by the name of the class."""
-    name = next((name for name in _names(layer) if name in _ROWS), "")
-    return next((int(digit) for digit in name if digit in "123"), 0)
-
-
 def _each(name: str) -> Callable[[Any], Any]:
     """One number for each axis."""
-    return lambda layer: several(getattr(layer, name), _axes(layer))
-
-
-def _built(layer: Any, variable: str, axis: int) -> Any:
-    """A size of a variable of a layer that has been built; `ABSENT` before."""
-    found = getattr(layer, variable, None) if getattr(layer, "built", False) else None
-    return ABSENT if found is None else int(found.shape[axis])
-
-
-def _one_or_all(value: Any) -> Any:
-    """`2` for `(2, 2)`."""
-    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
-
-
-def _trainable(layer: Any) -> Any:
-    return bool(layer.trainable) if layer.weights or not getattr(layer, "built", False) else ABSENT
-
-
-_LEARNED = (
-    Spelling("trainable", "trainable", _trainable),
-    Spelling("dtype", "dtype", lambda layer: str(layer.compute_dtype)),
-)
+    return lambda layer: several(getattr(layer, name), axes_of(layer))
 
 
 def _regularizer(layer: Any) -> Any:
@@ -160,226 +151,10 @@ def _regularizer(layer: Any) -> Any:
 
 _REGULARIZER = Spelling("regularizer", "kernel_regularizer", _regularizer, remark=True, back=unwritable)
 _DATA_FORMAT = Spelling("data format", "data_format", common=lambda own: own.replace("_", " "),
-                        back=lambda common: common.replace(" ", "_"), remark=True)  # fmt: skip
+                        back=lambda common: common.replace(" ", "_"), remark=True, neutral="channels last")  # fmt: skip
 _BIAS = Spelling("bias", "use_bias")
 
-# --- activations ---
-
-_SAME_FUNCTION = {
-    "swish": "silu", "hard_swish": "hard_silu", "hard_shrink": "hard_shrink", "logsigmoid": "log_sigmoid",
-    "leaky_relu": "leaky_relu",
-}  # fmt: skip
-# what a function of keras.activations is set to
-_OF_FUNCTIONS: dict[str, dict[str, Any]] = {
-    "leaky_relu": {"slope": 0.2},
-    "elu": {"alpha": 1.0},
-    "celu": {"alpha": 1.0},
-    "relu": {"slope": 0.0},
-    "gelu": {"approximate": "none"},
-    "softmax": {"axis": -1},
-    "log_softmax": {"axis": -1},
-    "hard_sigmoid": {"hard sigmoid slope": 1 / 6},
-    "hard_silu": {"hard sigmoid slope": 1 / 6},
-}
-_KERAS_2_SLOPE = 0.2  # of tf_keras' hard sigmoid
-
-
-def _function(word: str) -> Callable[[Any], Any]:
-    """The name of the function that a layer applies; `ABSENT` if it is the user's own."""
-
-    def own(layer: Any) -> Any:
-        activation = getattr(layer, word, None)
-        if activation is None:
-            return "linear"
-        if type(activation).__module__.partition(".")[0] in _LIBRARIES:  # a layer, as in Dense(3, activation=ELU())
-            inner = layers.settings_of(activation)
-            return ABSENT if inner is None or "function" not in inner.settings else inner.settings["function"].value
-        if getattr(activation, "__module__", "").partition(".")[0] not in _LIBRARIES:
-            return ABSENT
-        name = activation.__name__
-        return _SAME_FUNCTION.get(name, name)
-
-    return own
-
-
-def _parameter(word: str, name: str) -> Callable[[Any], Any]:
-    """What the function that a layer applies is set to; `ABSENT` if it has no such setting."""
-
-    def own(layer: Any) -> Any:
-        activation = getattr(layer, word, None)
-        if type(activation).__module__.partition(".")[0] in _LIBRARIES:
-            inner = layers.settings_of(activation)
-            return inner.values.get(name, ABSENT) if inner else ABSENT
-        function = _function(word)(layer)
-        if name == "hard sigmoid slope" and function == "hard_sigmoid" and _library(layer) == "tf_keras":
-            return _KERAS_2_SLOPE
-        return _OF_FUNCTIONS.get(function, {}).get(name, ABSENT)
-
-    return own
-
-
-_PARAMETERS = ("slope", "alpha", "approximate", "axis", "hard sigmoid slope")
-
-
-def _applied(word: str = "activation", setting: str = "activation") -> tuple[Spelling, ...]:
-    """The function that a layer applies, and what that is set to."""
-    return (
-        Spelling(setting, word, _function(word)),
-        *(
-            Spelling(f"{setting} {name}", "", _parameter(word, name), back=unwritable,
-                     says=lambda value, name=name: f"{name} {value:.3g}" if type(value) is float else f"{name} {value}")
-            for name in _PARAMETERS
-        ),
-    )  # fmt: skip
-
-
-def _activation_layer() -> tuple[Spelling, ...]:
-    """`Activation("relu")`: the names without the word before them."""
-    return tuple(
-        replace(row, setting="function" if row.setting == "activation" else row.setting.removeprefix("activation "))
-        for row in _applied()
-    )
-
-
-def _named(function: str, *rows: Spelling) -> tuple[Spelling, ...]:
-    return (constant("function", function, f"keras.layers.{function}"), *rows)
-
-
-def _relu_name(layer: Any) -> str:
-    if layer.max_value is not None and float(layer.max_value) == 6:
-        return "relu6"
-    return "leaky_relu" if layer.negative_slope else "relu"
-
-
-_RELU = (
-    Spelling("function", "", _relu_name, says=lambda name: name, back=unwritable),
-    Spelling("slope", "negative_slope", lambda layer: float(layer.negative_slope)),
-)
-# axis 1 of two is the last one: the layer alone does not tell
-_SOFTMAX_AXIS = Spelling("axis", "axis", remark=lambda axis: type(axis) is int and axis > 0)
-_SLOPE = Spelling(
-    "slope", "negative_slope",
-    lambda layer: float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha),
-)  # fmt: skip
-
-# --- padding ---
-
-
-def _sizes(layer: Any) -> tuple[int | None, ...] | None:
-    """The lengths of the input along the axes that are padded, as the layer was built; None if it was not."""
-    shape = getattr(layer, "_build_input_shape", None)  # tf_keras
-    if shape is None:
-        shapes = getattr(layer, "_build_shapes_dict", None) or {}
-        shape = shapes.get("input_shape") or (next(iter(shapes.values())) if len(shapes) == 1 else None)
-    try:
-        sizes = tuple(shape)[1:-1] if layer.data_format == "channels_last" else tuple(shape)[2:]  # type: ignore[arg-type]
-    except TypeError:
-        return None
-    return sizes if len(sizes) == _axes(layer) else None
-
-
-def _padding(layer: Any, windows: tuple[int, ...]) -> Padding:
-    strides = several(layer.strides, _axes(layer))
-    edges: dict[str, Edges | None] = {"valid": even(0, len(windows)), "same": None, "causal": ((windows[0] - 1, 0),)}
-    return Padding(windows, strides, edges[layer.padding], sizes=_sizes(layer))
-
-
-def _convolution_padding(layer: Any) -> Padding:
-    axes = _axes(layer)
-    return _padding(layer, extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes)))
-
-
-def _pooling_padding(layer: Any) -> Padding:
-    return _padding(layer, several(layer.pool_size, _axes(layer)))
-
-
-def _said_with(padding_of: Callable[[Any], Padding]) -> Callable[[Any], str]:
-    """`padding='same'`, and what that is here."""
-
-    def said(layer: Any) -> str:
-        word = spelt("padding", layer.padding)
-        if layer.padding == "valid":
-            return word
-        edges = padding_of(layer).numbers()
-        return f"{word}, which pads {'by the size of the input' if edges is None else _one_or_all(edges)}"
-
-    return said
-
-
-def _padding_line(own: Padding, wanted: Padding, before: str) -> str:
-    """`padding='same'`, or else what has to come before the layer."""
-    words = {"valid": own.like(even(0, len(own.windows))), "same": own.like(None)}
-    for word, padding in words.items():
-        if padding.agrees(wanted):
-            return spelt("padding", word)
-    edges = wanted.numbers()
-    if edges is None:
-        return ""
-    sides = edges if len(edges) > 1 else next(iter(edges))
-    return f"{before.format(len(edges), sides, edges)} before it, padding='valid'"
-
-
-def _convolution_line(layer: Any, wanted: Any) -> str:
-    return _padding_line(_convolution_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
-
-
-def _max_pool_line(layer: Any, wanted: Any) -> str:
-    """Zeros would win over negative numbers in a maximum."""
-    axes = _axes(layer)
-    batch = "keras.ops.pad(x, ((0, 0), " + ", ".join(f"{{2[{axis}]}}" for axis in range(axes))
-    return _padding_line(_pooling_padding(layer), wanted, batch + ", (0, 0)), constant_values=-float('inf'))")
-
-
-def _average_pool_line(layer: Any, wanted: Any) -> str:
-    """What Keras pads itself it does not count; zeros of another layer it does."""
-    return _padding_line(_pooling_padding(layer), wanted, "keras.layers.ZeroPadding{0}D({1})")
-
-
-def _word_for(padding: Padding) -> str:
-    """The word of Keras for given edges.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if padding.edges is None:
-        return "same"
-    return "valid" if not any(number for pair in padding.edges for number in pair) else unwritable(padding)
-
-
-def _crops(layer: Any) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off before and after each axis (Keras' backend_utils.py has the formula)."""
-    axes = _axes(layer)
-    windows = extent(several(layer.kernel_size, axes), several(layer.dilation_rate, axes))
-    outer = several(layer.output_padding, axes)
-    strides = several(layer.strides, axes)
-    return tuple(
-        _crop(window, stride, layer.padding, more) for window, stride, more in zip(windows, strides, outer, strict=True)
-    )
-
-
-def _crop(window: int, stride: int, padding: str, more: int | None) -> tuple[int, int]:
-    if padding == "valid":
-        return 0, -(max(window, stride) - window if more is None else more)
-    total = stride + window - 2 if more is None else window + window % 2 - 2 + more
-    left = min(total // 2 + total % 2, window - 1)
-    return window - 1 - left, window - 1 - (total - left)
-
-
-def _crops_said(layer: Any) -> str:
-    outer = layer.output_padding
-    more = "" if outer is None else f", {spelt('output_padding', _one_or_all(several(outer, 1)))}"
-    return f"{spelt('padding', layer.padding)}{more}, which cuts {_one_or_all(_crops(layer))}"
-
-
 # --- layers ---
-
-
-def _mode(verb: str) -> Spelling:
-    """Whether a layer is in training, which Keras is told by the call and the layer does not know."""
-    return Spelling(
-        "mode", "", lambda _: "as it is called", says=lambda _: f"{verb} only where it is called with training=True",
-        line={"training": "", "inference": "call it with training=False"}.__getitem__, remark=True,
-    )  # fmt: skip
 
 
 def _groups(layer: Any) -> Any:
@@ -387,29 +162,38 @@ def _groups(layer: Any) -> Any:
 
 
 def _kind_of_convolution(layer: Any) -> str:
-    inputs = _built(layer, "kernel", -2)
+    inputs = built(layer, "kernel", -2)
     depthwise = inputs == 1 and layer.groups > 1
     return "depthwise convolution" if depthwise else "convolution"
 
 
 def _inputs(layer: Any) -> Any:
-    inputs = _built(layer, "kernel", -2)
-    return ABSENT if inputs is ABSENT else inputs * layer.groups
+    inputs = built(layer, "kernel", -2)
+    return UNTOLD if inputs is UNTOLD else inputs * layer.groups
+
+
+def _steps_line(word: str) -> Callable[[Any, Any, Mapping[str, Any]], str]:
+    def line(_: Any, steps: Any, wanted: Mapping[str, Any]) -> str:
+        """Keras has no strides in a dilated convolution."""
+        both = max(wanted["strides"]) > 1 and max(wanted["dilation"]) > 1
+        return "" if both else spelt(word, one_or_all(steps))
+
+    return line
 
 
 _OF_CONVOLUTIONS = (
-    Spelling("kernel", "kernel_size", _each("kernel_size"), back=_one_or_all),
-    Spelling("strides", "strides", _each("strides"), back=_one_or_all),
-    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=_one_or_all),
+    Spelling("kernel", "kernel_size", _each("kernel_size"), back=one_or_all),
+    Spelling("strides", "strides", _each("strides"), back=one_or_all, lines=_steps_line("strides")),
+    Spelling("dilation", "dilation_rate", _each("dilation_rate"), back=one_or_all, lines=_steps_line("dilation_rate")),
     _BIAS,
     constant("padding mode", "zeros", "pads with zeros"),
-    *_applied(),
+    *applied(),
     _REGULARIZER,
     _DATA_FORMAT,
-    *_LEARNED,
+    *LEARNED,
 )
-_PADDING = Spelling("padding", "padding", _convolution_padding, back=_word_for, lines=_convolution_line,
-                    shows=_said_with(_convolution_padding))  # fmt: skip
+_PADDING = Spelling("padding", "padding", convolution_padding, back=word_for, lines=convolution_line,
+                    shows=said_with(convolution_padding))  # fmt: skip
 _CONVOLUTION = (
     Spelling("filters", "filters"),
     Spelling("inputs", "", _inputs, says=lambda inputs: f"{inputs} channels in", back=unwritable),
@@ -419,11 +203,11 @@ _CONVOLUTION = (
 )
 _TRANSPOSED = (
     Spelling("filters", "filters"),
-    Spelling("inputs", "", lambda layer: _built(layer, "kernel", -1), says=lambda inputs: f"{inputs} channels in",
+    Spelling("inputs", "", lambda layer: built(layer, "kernel", -1), says=lambda inputs: f"{inputs} channels in",
              back=unwritable),
     constant("groups", 1, "one group"),
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "", _crops, back=unwritable, shows=_crops_said),
+    Spelling("padding", "", crops, shows=crops_said, lines=crops_line),
 )  # fmt: skip
 
 
@@ -432,153 +216,159 @@ def _depthwise(name: str) -> Callable[[Any], Any]:
 
     def own(layer: Any) -> Any:
         kernel = "depthwise_kernel" if hasattr(layer, "depthwise_kernel") else "kernel"
-        channels, multiplier = _built(layer, kernel, -2), _built(layer, kernel, -1)
-        if channels is ABSENT:
-            return ABSENT
+        channels, multiplier = built(layer, kernel, -2), built(layer, kernel, -1)
+        if channels is UNTOLD:
+            return UNTOLD
         return channels * multiplier if name == "filters" else channels
 
     return own
 
 
+def _multiplier_line(layer: Any, filters: Any, wanted: Mapping[str, Any]) -> str:
+    """So many filters of each channel.
+
+    Raises:
+        ValueError: they are not as many of each.
+    """
+    channels = wanted.get("inputs", _depthwise("inputs")(layer))
+    return unwritable(filters) if filters % channels else f"depth_multiplier={filters // channels}"
+
+
+def _known_when_built(setting: str, own: Callable[[Any], Any]) -> Spelling:
+    return Spelling(setting, "", own, says=lambda size: f"{size} {setting}", back=unwritable)
+
+
 _DEPTHWISE = (
-    *(
-        Spelling(name, "", _depthwise(name), says=lambda size, name=name: f"{size} {name}", back=unwritable)
-        for name in ("filters", "inputs", "groups")
-    ),
+    replace(_known_when_built("filters", _depthwise("filters")), lines=_multiplier_line),
+    _known_when_built("inputs", _depthwise("inputs")),
+    _known_when_built("groups", _depthwise("groups")),
     *_OF_CONVOLUTIONS,
     _PADDING,
 )
 
 
 _OF_POOLS = (
-    Spelling("window", "pool_size", _each("pool_size"), back=_one_or_all),
-    Spelling("strides", "strides", _each("strides"), back=_one_or_all),
+    Spelling("window", "pool_size", _each("pool_size"), back=one_or_all),
+    Spelling("strides", "strides", _each("strides"), back=one_or_all),
     _DATA_FORMAT,
 )
-_POOLING_PADDING = Spelling("padding", "padding", _pooling_padding, back=_word_for, lines=_max_pool_line,
-                            shows=_said_with(_pooling_padding))  # fmt: skip
+_POOLING_PADDING = Spelling("padding", "padding", pooling_padding, back=word_for, lines=max_pool_line,
+                            shows=said_with(pooling_padding))  # fmt: skip
 _MAX_POOL = (
     *_OF_POOLS,
     _POOLING_PADDING,
-    Spelling("dilation", "", lambda layer: (1,) * _axes(layer), says=lambda _: "no dilation", back=unwritable),
+    Spelling("dilation", "", lambda layer: (1,) * axes_of(layer), says=lambda _: "no dilation", back=unwritable),
 )
 _AVERAGE_POOL = (
     *_OF_POOLS,
-    replace(_POOLING_PADDING, lines=_average_pool_line),
-    Spelling("counts padding", "", lambda layer: ABSENT if layer.padding == "valid" else False, back=unwritable,
+    replace(_POOLING_PADDING, lines=average_pool_line),
+    Spelling("counts padding", "", lambda layer: UNTOLD if layer.padding == "valid" else False, back=unwritable,
              says=lambda _: "divides by the elements inside"),
 )  # fmt: skip
 _GLOBAL = (
-    Spelling("size", "", lambda layer: (1,) * _axes(layer), says=lambda _: "over all of the axes", back=unwritable),
+    Spelling("size", "", lambda layer: (1,) * axes_of(layer), says=lambda _: "over all of the axes", back=unwritable),
     Spelling("keeps axes", "keepdims", remark=True),
     _DATA_FORMAT,
 )
 _ADAPTIVE = (
-    Spelling("size", "output_size", _each("output_size"), back=_one_or_all),
+    Spelling("size", "output_size", _each("output_size"), back=one_or_all),
     constant("keeps axes", True, "keeps axes of size 1", remark=True),
     _DATA_FORMAT,
 )
 
 
-def _axis_count(layer: Any) -> int:
-    axis = layer.axis
-    return len(axis) if isinstance(axis, list | tuple) else 1
-
-
-_AXES = Spelling("axes", "axis", _axis_count, shows=lambda layer: spelt("axis", plain(layer.axis)),
-                 back=lambda count: tuple(range(-count, 0)) if count > 1 else -1)  # fmt: skip
-_EPSILON = Spelling("epsilon", "epsilon")
-_NORMALISED = (
-    _EPSILON,
-    Spelling("scale", "scale"),
-    Spelling("center", "center"),
-    *_LEARNED,
-)
-
-
-def _normalised_axis(layer: Any) -> str:
-    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
-    return "the last axis" if axis == -1 else f"axis {axis}"
-
-
-def _variance(layer: Any) -> str:
-    return "by the kind of input" if _library(layer) == "tf_keras" else "n"
-
-
-_BATCH_NORM = (
-    *_NORMALISED,
-    Spelling("momentum", "momentum", back=lambda common: unwritable(common) if common == "cumulative" else common),
-    Spelling("channels", "", lambda layer: _built(layer, "moving_mean", 0), says=lambda size: f"{size} channels",
-             back=unwritable),
-    constant("running statistics", True, "keeps running statistics"),
-    Spelling("variance", "", _variance, says=lambda by: f"running variance divided {'by n' if by == 'n' else by}",
-             back=unwritable, remark=True),
-    Spelling("axis", "axis", _normalised_axis, remark=True, shows=lambda layer: spelt("axis", plain(layer.axis)),
-             line=lambda axis: "axis=1" if axis == "axis 1" else "axis=-1"),
-    _mode("trains"),
-)  # fmt: skip
-
-
-def _norm_groups(layer: Any) -> Any:
-    """Keras' -1 is a group for each channel."""
-    size = _built(layer, "gamma", 0)
-    return "each channel" if layer.groups == -1 or (size is not ABSENT and size == layer.groups) else layer.groups
-
-
-_GROUP_NORM = (
-    *_NORMALISED,
-    Spelling("groups", "groups", _norm_groups, shows=lambda layer: f"groups={layer.groups}",
-             back=lambda groups: -1 if groups == "each channel" else groups),
-    constant("running statistics", False, "no running statistics"),
-)  # fmt: skip
-
 _RECURRENT = (
     Spelling("units", "units"),
-    Spelling("inputs", "", lambda layer: _built(layer.cell, "kernel", 0), says=lambda size: f"{size} inputs",
+    Spelling("inputs", "", lambda layer: built(layer.cell, "kernel", 0), says=lambda size: f"{size} inputs",
              back=unwritable),
-    constant("layers", 1, "one layer"),
+    constant("layers", 1, "one layer", line="{} of these layers one after the other, return_sequences=True"),
     _BIAS,
     constant("batch first", True, "(batch, time, features)"),
-    constant("bidirectional", False, "forwards only", line="keras.layers.Bidirectional"),
+    constant("bidirectional", False, "forwards only", line="keras.layers.Bidirectional(layer)"),
     constant("projection", 0, "no projection"),
-    Spelling("activation", "activation", _function("activation")),
+    *applied(),
     Spelling("dropout", "dropout", lambda layer: ("input", float(layer.dropout)) if layer.dropout else 0.0,
-             back=lambda rate: unwritable(rate) if rate else 0.0,
+             line=lambda rate: f"{f'keras.layers.Dropout({rate[1]}) between the layers, ' if rate else ''}dropout=0.0",
              shows=lambda layer: f"dropout={layer.dropout!r}" + (" on the input" if layer.dropout else "")),
     Spelling("recurrent dropout", "recurrent_dropout", lambda layer: float(layer.recurrent_dropout)),
     Spelling("returns", "return_sequences", common=lambda every: "every step" if every else "the last step",
              back=lambda returns: returns == "every step", remark=True),
     Spelling("stateful", "stateful"),
     Spelling("backwards", "go_backwards"),
-    *_LEARNED,
+    *LEARNED,
 )  # fmt: skip
-_GATED = (*_RECURRENT, Spelling("recurrent activation", "recurrent_activation", _function("recurrent_activation")))
+_GATED = (*_RECURRENT, *applied("recurrent_activation", "recurrent activation"))
 _GRU = (*_GATED, Spelling("reset after", "reset_after"))
 
 
+def _inside(setting: Setting, value: Any, wanted: Mapping[str, Any]) -> str:
+    line = setting.write(value, wanted)
+    return f"{line} in the layer inside" if line.partition("=")[0].isidentifier() else line
+
+
 def _bidirectional(wrapper: Any) -> Settings | None:
-    """The layer inside, and that it runs both ways."""
-    inner = layers.settings_of(wrapper.forward_layer)
-    if inner is None:
+    """The layer inside, that it runs both ways, and what becomes of the two results."""
+    inner, backward = (layers.settings_of(layer) for layer in (wrapper.forward_layer, wrapper.backward_layer))
+    if inner is None or backward is None:
         return None
-    both = Setting(True, f"Bidirectional, {spelt('merge_mode', wrapper.merge_mode)}")
-    return replace(inner, name=wrapper.name, settings={**inner.settings, "bidirectional": both})
+    rows = {
+        "bidirectional": Setting(True, "Bidirectional"),
+        "merge mode": Setting(
+            wrapper.merge_mode, spelt("merge_mode", wrapper.merge_mode), lambda mode, _: spelt("merge_mode", mode),
+            neutral="concat",
+        ),
+    }  # fmt: skip
+    learns = Setting(wrapper.trainable and inner.values["trainable"], spelt("trainable", wrapper.trainable),
+                     lambda learns, _: spelt("trainable", learns))  # fmt: skip
+    own = {name: replace(one, write=partial(_inside, one)) for name, one in inner.settings.items()}
+    odd = [one.right for one in differences(inner, backward) if one.setting != "backwards"]
+    unread = (*inner.unread, *(f"backward_layer with {said}" for said in odd))
+    return replace(inner, name=wrapper.name, settings={**own, **rows, "trainable": learns}, unread=unread)
+
+
+def _projected(name: str, axis: int) -> Callable[[Any], Any]:
+    """A size of one of the projections of attention, once it is built."""
+    return lambda layer: built(getattr(layer, f"_{name}_dense", None), "kernel", axis)
+
+
+def _value_size(layer: Any) -> Any:
+    """The size of one head of the values, where it is another than that of the keys."""
+    size = config_value("value_dim")(layer)
+    return None if size == config_value("key_dim")(layer) else size
+
+
+def _output_size(layer: Any) -> Any:
+    given = config_value("output_shape")(layer)
+    return _projected("output", -1)(layer) if given is None else one_or_all(given)
 
 
 _ATTENTION = (
     Spelling("heads", "num_heads", config_value("num_heads")),
     Spelling("head size", "key_dim", config_value("key_dim")),
+    Spelling("value size", "value_dim", _value_size, neutral=None),
+    *(
+        Spelling(
+            setting, "", _projected(name, 0), says=lambda size, name=name: f"{name} of size {size}", back=unwritable
+        )
+        for setting, name in (("inputs", "query"), ("key inputs", "key"), ("value inputs", "value"))
+    ),
+    Spelling("output size", "output_shape", _output_size),
+    Spelling(
+        "attended axes", "attention_axes", lambda layer: config_value("attention_axes")(layer) or ABSENT, neutral=(1,)
+    ),
+    Spelling("gate", "use_gate", config_value("use_gate"), neutral=False),
+    Spelling("sliding window", "sliding_window", config_value("sliding_window"), neutral=None),
     Spelling("bias", "use_bias", config_value("use_bias")),
     Spelling("dropout", "dropout", lambda layer: float(config_value("dropout")(layer))),
     constant("batch first", True, "(batch, time, features)"),
-    *_LEARNED,
+    *LEARNED,
 )
 _EMBEDDING = (
     Spelling("entries", "input_dim"),
     Spelling("size", "output_dim"),
     Spelling("padding index", "mask_zero", common=lambda mask: "a mask of 0" if mask else None,
-             back=lambda padding: padding == "a mask of 0"),
-    *_LEARNED,
+             back=lambda padding: unwritable(padding) if padding else False),
+    *LEARNED,
 )  # fmt: skip
 
 
@@ -586,23 +376,24 @@ def _dropout(drops: str) -> tuple[Spelling, ...]:
     return (
         Spelling("rate", "rate", lambda layer: float(layer.rate)),
         constant("drops", drops, f"drops {drops}"),
-        _mode("drops"),
+        Spelling("noise shape", "noise_shape", neutral=None),
+        mode("drops"),
     )  # fmt: skip
 
 
 _DENSE = (
     Spelling("units", "units"),
-    Spelling("inputs", "", lambda layer: _built(layer, "kernel", 0), says=lambda size: f"{size} inputs",
+    Spelling("inputs", "", lambda layer: built(layer, "kernel", 0), says=lambda size: f"{size} inputs",
              back=unwritable),
     _BIAS,
-    *_applied(),
+    *applied(),
     _REGULARIZER,
-    *_LEARNED,
+    *LEARNED,
 )  # fmt: skip
 
 
 def _factors(layer: Any) -> Any:
-    return _one_or_all(tuple(float(factor) for factor in several(layer.size, _axes(layer))))
+    return one_or_all(tuple(float(factor) for factor in several(layer.size, axes_of(layer))))
 
 
 def _whole_factors(factors: Any) -> Any:
@@ -614,26 +405,51 @@ def _whole_factors(factors: Any) -> Any:
     all_factors = factors if isinstance(factors, tuple) else (factors,)
     if not all(float(factor).is_integer() for factor in all_factors):
         unwritable(factors)
-    return _one_or_all(tuple(int(factor) for factor in all_factors))
+    return one_or_all(tuple(int(factor) for factor in all_factors))
 
 
-_UPSAMPLING = (
-    Spelling("interpolation", "interpolation", lambda layer: getattr(layer, "interpolation", "nearest")),
+def _interpolation_word(common: str) -> str:
+    """The word of Keras.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return common if common in ("nearest", "bilinear", "bicubic") else unwritable(common)
+
+
+def _cubic(layer: Any) -> Any:
+    """The constant of the cubic kernel, where there is one: that of the backend."""
+    if getattr(layer, "interpolation", "nearest") != "bicubic":
+        return ABSENT
+    backend = sys.modules[library_of(layer)].backend.backend()
+    return -0.75 if backend == "torch" else -0.5
+
+
+_INTERPOLATION = Spelling("interpolation", "interpolation", back=_interpolation_word)
+_OF_RESIZING = (
     constant("align corners", False, "does not align corners"),
-    constant("antialias", False, "no antialiasing"),
-    Spelling("scale", "size", _factors, back=_whole_factors,
-             shows=lambda layer: spelt("size", _one_or_all(several(layer.size, _axes(layer))))),
-    _DATA_FORMAT,
-)  # fmt: skip
-_RESIZING = (
-    Spelling("interpolation", "interpolation"),
-    constant("align corners", False, "does not align corners"),
-    Spelling("antialias", "antialias", lambda layer: bool(getattr(layer, "antialias", False))),
-    Spelling("size", "height, width", lambda layer: (layer.height, layer.width), back=unwritable),
+    Spelling("cubic", "", _cubic, says="cubic kernel of {}".format, back=unwritable),
     _DATA_FORMAT,
 )
+_UPSAMPLING = (
+    *_OF_RESIZING,
+    constant("antialias", False, "no antialiasing"),
+    Spelling("scale", "size", _factors, back=_whole_factors,
+             shows=lambda layer: spelt("size", one_or_all(several(layer.size, axes_of(layer))))),
+)  # fmt: skip
+_REPEATING = (*_UPSAMPLING, constant("interpolation", "nearest", "repeats elements"))
+_RESIZING = (
+    *_OF_RESIZING,
+    _INTERPOLATION,
+    Spelling("antialias", "antialias", lambda layer: bool(getattr(layer, "antialias", False))),
+    Spelling("size", "height, width", lambda layer: one_or_all((layer.height, layer.width)),
+             line=lambda size: "height={}, width={}".format(*several(size, 2))),
+    Spelling("crops", "crop_to_aspect_ratio", neutral=False),
+    Spelling("pads", "pad_to_aspect_ratio", neutral=False),
+)  # fmt: skip
 _FLATTEN = (
     constant("first axis", 1, "keeps the batch"),
+    constant("last axis", -1, "to the last axis"),
     Spelling("channel order", "data_format",
              common=lambda own: "channels moved last" if own == "channels_first" else "as it lies",
              back=lambda order: "channels_first" if order == "channels moved last" else "channels_last"),
@@ -642,7 +458,7 @@ _FLATTEN = (
 
 def _edges(layer: Any) -> Any:
     own = plain(layer.padding)
-    return (own,) if _axes(layer) == 1 else own
+    return (own,) if axes_of(layer) == 1 else own
 
 
 _ZERO_PADDING = (
@@ -663,10 +479,10 @@ _ROWS: dict[str, Rows] = {
     **_each_size("Conv{}D", _kind_of_convolution, _CONVOLUTION),
     **_each_size("DepthwiseConv{}D", "depthwise convolution", _DEPTHWISE),
     "Embedding": ("embedding", _EMBEDDING),
-    "BatchNormalization": ("batch normalization", _BATCH_NORM),
-    "LayerNormalization": ("layer normalization", (*_NORMALISED, _AXES)),
-    "GroupNormalization": ("group normalization", _GROUP_NORM),
-    "RMSNormalization": ("rms normalization", (_EPSILON, _AXES, *_LEARNED)),
+    "BatchNormalization": ("batch normalization", BATCH_NORM),
+    "LayerNormalization": ("layer normalization", LAYER_NORM),
+    "GroupNormalization": ("group normalization", GROUP_NORM),
+    "RMSNormalization": ("rms normalization", RMS_NORM),
     "LSTM": ("lstm", _GATED),
     "GRU": ("gru", _GRU),
     "SimpleRNN": ("simple rnn", _RECURRENT),
@@ -674,19 +490,15 @@ _ROWS: dict[str, Rows] = {
     "Dropout": ("dropout", _dropout("elements")),
     **_each_size("SpatialDropout{}D", "dropout", _dropout("channels")),
     "AlphaDropout": ("alpha dropout", _dropout("elements")),
-    "Activation": ("activation", _activation_layer()),
-    "ReLU": ("activation", _RELU),
-    "LeakyReLU": ("activation", _named("leaky_relu", _SLOPE)),
-    "PReLU": ("activation", _named("prelu", *_LEARNED)),
-    "ELU": ("activation", _named("elu", Spelling("alpha", "alpha", lambda layer: float(layer.alpha)))),
-    "Softmax": ("activation", _named("softmax", _SOFTMAX_AXIS)),
+    **ACTIVATIONS,
     **_each_size("MaxPooling{}D", "max pooling", _MAX_POOL),
     **_each_size("AveragePooling{}D", "average pooling", _AVERAGE_POOL),
     **_each_size("GlobalAveragePooling{}D", "adaptive average pooling", _GLOBAL),
     **_each_size("GlobalMaxPooling{}D", "adaptive max pooling", _GLOBAL),
     **_each_size("AdaptiveAveragePooling{}D", "adaptive average pooling", _ADAPTIVE),
     **_each_size("AdaptiveMaxPooling{}D", "adaptive max pooling", _ADAPTIVE),
-    **_each_size("UpSampling{}D", "resize", _UPSAMPLING),
+    **_each_size("UpSampling{}D", "resize", _REPEATING),
+    "UpSampling2D": ("resize", (*_UPSAMPLING, _INTERPOLATION)),
     "Resizing": ("resize", _RESIZING),
     "Flatten": ("flatten", _FLATTEN),
     **_each_size("ZeroPadding{}D", "padding", _ZERO_PADDING),

@@ -6,15 +6,27 @@ common units and back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dualcell.padding import Edges
-from dualcell.settings import Setting, Settings
+from dualcell.settings import UNKNOWN, ByGroup, Setting, Settings
 
 ABSENT = object()  # what a getter answers where the object has no such setting
+UNTOLD = object()  # where it has one that it does not tell (before it is built), or that changes nothing here
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What a getter answers where the object has a setting for which dualcell has no words.
+
+    Attributes:
+        said: as its framework spells it.
+    """
+
+    said: str
 
 
 def as_it_is(value: Any) -> Any:
@@ -38,14 +50,15 @@ class Spelling:
     Attributes:
         setting: its common name.
         word: the keyword of the framework, and the attribute unless `own` is given.
-        own: object -> the framework's value; `ABSENT` where it has none.
+        own: object -> the framework's value, `ABSENT`, `UNTOLD` or an `Unread`.
         common: the framework's value -> the common one.
         back: a common value -> the framework's; raises ValueError where it has none.
         says: the framework's value -> what is shown instead of `word=value`.
         shows: object -> what is shown, where that takes more than the value.
         line: a common value -> the line to write instead of `word=value`.
-        lines: object and common value -> the same, where that takes more than the value.
+        lines: object, common value and all common values of the other side -> the same, where that takes more.
         remark: see `dualcell.settings.Setting`; or the framework's value -> that.
+        neutral: see `dualcell.settings.Setting`.
     """
 
     setting: str
@@ -56,26 +69,31 @@ class Spelling:
     says: Callable[[Any], str] | None = None
     shows: Callable[[Any], str] | None = None
     line: Callable[[Any], str] | None = None
-    lines: Callable[[Any, Any], str] | None = None
+    lines: Callable[[Any, Any, Mapping[str, Any]], str] | None = None
     remark: bool | Callable[[Any], bool] = False
+    neutral: Any = UNKNOWN
 
-    def read(self, thing: Any) -> Setting | None:
-        """The setting of one object; None if it has none."""
+    def owned(self, thing: Any) -> Any:
+        """The framework's value of one object, `ABSENT`, `UNTOLD` or an `Unread`."""
         own = getattr(thing, self.word, ABSENT) if self.own is None else self.own(thing)
-        if own is ABSENT:
-            return None
-        own = plain(own)
+        return own if own is ABSENT or own is UNTOLD or isinstance(own, Unread) else plain(own)
+
+    def made(self, thing: Any, own: Any) -> Setting:
+        """The setting of one object whose value is known."""
         remark = self.remark(own) if callable(self.remark) else self.remark
-        write = self._write if self.lines is None else partial(self.lines, thing)
-        return Setting(plain(self.common(own)), self._said(thing, own), write, remark)
+        return Setting(
+            plain(self.common(own)), self._said(thing, own), partial(self._write, thing), remark, self.neutral
+        )
 
     def _said(self, thing: Any, own: Any) -> str:
         if self.shows is not None:
             return self.shows(thing)
         return spelt(self.word, own) if self.says is None else self.says(own)
 
-    def _write(self, value: Any) -> str:
+    def _write(self, thing: Any, value: Any, wanted: Mapping[str, Any]) -> str:
         try:
+            if self.lines is not None:
+                return self.lines(thing, value, wanted)
             return spelt(self.word, self.back(value)) if self.line is None else self.line(value)
         except (ValueError, TypeError, KeyError, IndexError):
             return ""
@@ -85,13 +103,34 @@ class Spelling:
 Rows = tuple[str | Callable[[Any], str], tuple[Spelling, ...]]
 
 
-def read_all(kind: str, framework: str, thing: Any, spellings: Iterable[Spelling]) -> Settings:
-    """The settings of an object by its rows; of two rows for one setting the last that it has."""
-    found = {row.setting: setting for row in spellings if (setting := row.read(thing)) is not None}
-    return Settings(kind, type(thing).__name__, framework, found)
+def read_all(
+    kind: str, framework: str, thing: Any, spellings: Iterable[Spelling], unread: Iterable[str] = ()
+) -> Settings:
+    """The settings of an object by its rows; of two rows for one setting the last that it has.
+
+    Args:
+        kind: what it is.
+        framework: whose it is.
+        thing: the object.
+        spellings: the rows.
+        unread: settings of it that no row reads, as its framework spells them.
+    """
+    found: dict[str, Setting] = {}
+    untold: set[str] = set()
+    more = [*unread]
+    for row in spellings:
+        own = row.owned(thing)
+        if own is UNTOLD or isinstance(own, Unread):
+            untold.add(row.setting)
+            more += [own.said] if isinstance(own, Unread) else []
+        elif own is not ABSENT:
+            found[row.setting] = row.made(thing, own)
+    return Settings(kind, type(thing).__name__, framework, found, frozenset(untold - found.keys()), tuple(more))
 
 
-def constant(setting: str, value: Any, said: str, *, remark: bool = False, line: str = "") -> Spelling:
+def constant(
+    setting: str, value: Any, said: str, *, remark: bool = False, line: str = "", neutral: Any = ABSENT
+) -> Spelling:
     """A setting that the framework cannot change.
 
     Args:
@@ -100,9 +139,13 @@ def constant(setting: str, value: Any, said: str, *, remark: bool = False, line:
         said: how it is shown.
         remark: see `Spelling`.
         line: what to write instead; `{}` stands for the common value.
+        neutral: see `Spelling`; the value itself unless another is given.
     """
     write = (lambda other: line.format(other)) if line else unwritable
-    return Spelling(setting, "", lambda _: value, says=lambda _: said, line=write, remark=remark)
+    return Spelling(
+        setting, "", lambda _: value, says=lambda _: said, line=write, remark=remark,
+        neutral=value if neutral is ABSENT else neutral,
+    )  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -112,7 +155,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.7g}")
     if isinstance(value, list | tuple):
-        return tuple(plain(item) for item in value)
+        return (ByGroup if isinstance(value, ByGroup) else tuple)(plain(item) for item in value)
     return value
 
 
@@ -134,6 +177,11 @@ def several(value: Any, axes: int) -> tuple[Any, ...]:
         ((2, 2), (1, 3))
     """
     return tuple(value) if isinstance(value, list | tuple) else (value,) * axes
+
+
+def one_or_all(value: Any) -> Any:
+    """`2` for `(2, 2)`."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def extent(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:

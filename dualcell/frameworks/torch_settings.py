@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
+from dualcell.frameworks.arguments import unread
 from dualcell.frameworks.spelling import (
     ABSENT,
+    UNTOLD,
     Rows,
     Spelling,
     constant,
-    even,
-    extent,
+    one_or_all,
     read_all,
     several,
     spelt,
     unwritable,
 )
+from dualcell.frameworks.torch_activations import ACTIVATIONS, written
+from dualcell.frameworks.torch_norms import BATCH_NORM, GROUP_NORM, INSTANCE_NORM, LAYER_NORM, RMS_NORM
+from dualcell.frameworks.torch_objects import LEARNED, MODE
+from dualcell.frameworks.torch_objects import axes as axes_of
+from dualcell.frameworks.torch_padding import (
+    average_pool_line,
+    convolution_line,
+    convolution_padding,
+    crop_line,
+    crops,
+    crops_said,
+    max_pool_line,
+    numbers_for,
+    padding_said,
+    pads_anything,
+    pooling_padding,
+    strides_of_pool,
+)
 from dualcell.frameworks.torch_training_settings import TRAINING
-from dualcell.padding import Edges, Padding
+from dualcell.padding import Edges
 from dualcell.settings import Settings
 
 FRAMEWORK = "torch"
+
+
+# arguments that no row has to read: they change no number, or others say what they do
+_TOLD = (
+    "device", "dtype", "inplace", "size_average", "reduce", "process_group", "ceil_mode", "mode",
+    "output_padding", "min_value", "max_value", "_weight", "_freeze", "sparse", "init", "params",
+    "betas", "foreach", "fused", "capturable", "differentiable", "optimizer", "last_epoch",
+)  # fmt: skip
+
+
+def _argument(value: Any, name: str) -> Any:
+    """What an object was made with; `ABSENT` if it does not keep it."""
+    return value.defaults.get(name, ABSENT) if isinstance(value, optim.Optimizer) else getattr(value, name, ABSENT)
 
 
 class TorchLayers:
@@ -50,7 +81,8 @@ class TorchLayers:
         if row is None:
             return None
         kind, spellings = row
-        return read_all(kind if isinstance(kind, str) else kind(value), FRAMEWORK, value, spellings)
+        more = unread(value, type(value), spellings, _TOLD, _argument)
+        return read_all(kind if isinstance(kind, str) else kind(value), FRAMEWORK, value, spellings, more)
 
     def parts_of(self, value: Any) -> list[tuple[str, Any]]:
         """(path, module) of a model's parts that do something themselves, in order of definition.
@@ -125,134 +157,45 @@ def _has(name: str) -> Callable[[Any], Any]:
     return lambda module: getattr(module, name, None) is not None
 
 
-def _axes(module: Any) -> int:
-    """1, 2 or 3, by the name of the class."""
-    return next((int(digit) for digit in reversed(type(module).__name__) if digit in "123"), 0)
-
-
 def _each(name: str) -> Callable[[Any], Any]:
     """One number for each axis."""
-    return lambda module: several(getattr(module, name), _axes(module))
+    return lambda module: several(getattr(module, name), axes_of(module))
 
 
-def _one_or_all(value: Any) -> Any:
-    """`2` for `(2, 2)`."""
-    return value[0] if len(set(value)) == 1 else value
-
-
-def _trainable(module: Any) -> Any:
-    learned = [parameter.requires_grad for parameter in module.parameters()]
-    return any(learned) if learned else ABSENT
-
-
-def _dtype(module: Any) -> Any:
-    first = next((one for one in module.parameters() if one.is_floating_point()), None)
-    return ABSENT if first is None else str(first.dtype).removeprefix("torch.")
-
-
-_LEARNED = (
-    Spelling("trainable", "requires_grad", _trainable, line="layer.requires_grad_({})".format),
-    Spelling("dtype", "dtype", _dtype, line="layer.to(torch.{})".format, says="torch.{}".format),
+_NO_ACTIVATION = replace(
+    constant("activation", "linear", "no activation in the module"),
+    lines=lambda _, function, wanted: f"{written(function, wanted, 'activation ')} after it",
 )
-_NO_ACTIVATION = constant("activation", "linear", "no activation in the module", line="torch.nn.functional.{} after it")
 _NO_REGULARIZER = constant("regularizer", None, "no penalty in the module", remark=True, line="add {} to the loss")
 _CHANNELS_FIRST = constant("data format", "channels first", "channels first", remark=True)
 _BIAS = Spelling("bias", "bias", _has("bias"))
 
 
-# --- padding ---
-
-
-def _convolution_padding(module: Any) -> Padding:
-    windows = extent(module.kernel_size, module.dilation)
-    if module.padding == "same":  # PyTorch takes it with a stride of one only
-        return Padding(windows, tuple(module.stride), None)
-    pads = several(0 if module.padding == "valid" else module.padding, len(windows))
-    return Padding(windows, tuple(module.stride), tuple((pad, pad) for pad in pads))
-
-
-def _even(padding: Padding) -> Any:
-    """The number, or numbers, of PyTorch's padding.
-
-    Raises:
-        ValueError: PyTorch pads evenly, these edges are not even.
-    """
-    if padding.edges is None or any(before != after for before, after in padding.edges):
-        unwritable(padding)
-    return _one_or_all(tuple(before for before, _ in padding.edges or ()))
-
-
-def _padding_said(module: Any) -> str:
-    padding = module.padding
-    said = spelt("padding", padding if isinstance(padding, str) else _one_or_all(several(padding, 1)))
-    return f"{said}, ceil_mode=True" if getattr(module, "ceil_mode", False) else said
-
-
-def _padding_line(own: Padding, wanted: Padding, ups: tuple[bool, ...], fill: str = "") -> str:
-    """`padding=1`, or else what has to come before the layer."""
-    axes = len(own.windows)
-    for up, number in product(ups, range(max(own.windows))):
-        if own.like(even(number, axes), up=up).agrees(wanted):
-            return f"padding={number}, ceil_mode={up}" if len(ups) > 1 else f"padding={number}"
-    edges = wanted.numbers()
-    flat = "..." if edges is None else tuple(number for pair in reversed(edges) for number in pair)
-    why = ", by the split of 'same' for the size of x" if edges is None else ""
-    return f"torch.nn.functional.pad(x, {flat}{fill}) before it, padding=0{why}"
-
-
-def _convolution_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_convolution_padding(module), wanted, (False,))
-
-
-def _max_pool_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_pooling_padding(module), wanted, (False, True), ", value=-float('inf')")
-
-
-def _average_pool_line(module: Any, wanted: Any) -> str:
-    return _padding_line(_pooling_padding(module), wanted, (False, True))
-
-
-def _crops(module: Any) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off before and after each axis."""
-    pads, outer = several(module.padding, _axes(module)), several(module.output_padding, _axes(module))
-    return tuple((pad, pad - more) for pad, more in zip(pads, outer, strict=True))
-
-
-def _crops_said(module: Any) -> str:
-    return ", ".join(spelt(word, _one_or_all(getattr(module, word))) for word in ("padding", "output_padding"))
-
-
-def _crop_line(crops: Any) -> str:
-    pads = tuple(before for before, _ in crops)
-    more = tuple(before - after for before, after in crops)
-    if all(extra >= 0 for extra in more):
-        return f"{spelt('padding', _one_or_all(pads))}, {spelt('output_padding', _one_or_all(more))}"
-    return f"padding=0, output_padding=0, and cut {crops} off before and after each axis"
-
+# --- convolutions ---
 
 _OF_CONVOLUTIONS = (
     Spelling("filters", "out_channels"),
     Spelling("inputs", "in_channels"),
-    Spelling("kernel", "kernel_size", back=_one_or_all),
-    Spelling("strides", "stride", back=_one_or_all),
-    Spelling("dilation", "dilation", back=_one_or_all),
+    Spelling("kernel", "kernel_size", back=one_or_all),
+    Spelling("strides", "stride", back=one_or_all),
+    Spelling("dilation", "dilation", back=one_or_all),
     Spelling("groups", "groups"),
     _BIAS,
     Spelling("padding mode", "padding_mode"),
     _NO_ACTIVATION,
     _NO_REGULARIZER,
     _CHANNELS_FIRST,
-    *_LEARNED,
+    *LEARNED,
 )
 
 
 _CONVOLUTION = (
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "padding", _convolution_padding, back=_even, shows=_padding_said, lines=_convolution_line),
+    Spelling("padding", "padding", convolution_padding, back=numbers_for, shows=padding_said, lines=convolution_line),
 )
 _TRANSPOSED = (
     *_OF_CONVOLUTIONS,
-    Spelling("padding", "padding", _crops, back=unwritable, shows=_crops_said, line=_crop_line),
+    Spelling("padding", "padding", crops, back=unwritable, shows=crops_said, line=crop_line),
 )
 
 
@@ -263,120 +206,30 @@ def _kind_of_convolution(module: Any) -> str:
 
 # --- pooling ---
 
-
-def _pads_anything(module: Any) -> bool:
-    return any(several(module.padding, _axes(module)))
-
-
-def _strides_of_pool(module: Any) -> Any:
-    stride = module.stride
-    return several(module.kernel_size if stride is None or stride == () else stride, _axes(module))
-
-
-def _pooling_padding(module: Any) -> Padding:
-    axes = _axes(module)
-    windows = extent(several(module.kernel_size, axes), several(getattr(module, "dilation", 1), axes))
-    edges = tuple((pad, pad) for pad in several(module.padding, axes))
-    return Padding(windows, _strides_of_pool(module), edges, up=module.ceil_mode)
-
-
 _OF_POOLS = (
-    Spelling("window", "kernel_size", _each("kernel_size"), back=_one_or_all),
-    Spelling("strides", "stride", _strides_of_pool, back=_one_or_all),
+    Spelling("window", "kernel_size", _each("kernel_size"), back=one_or_all),
+    Spelling("strides", "stride", strides_of_pool, back=one_or_all),
     _CHANNELS_FIRST,
 )
 _MAX_POOL = (
     *_OF_POOLS,
-    Spelling("dilation", "dilation", _each("dilation"), back=_one_or_all),
-    Spelling("padding", "padding", _pooling_padding, back=_even, shows=_padding_said,
-             lines=_max_pool_line),
+    Spelling("dilation", "dilation", _each("dilation"), back=one_or_all),
+    Spelling("padding", "padding", pooling_padding, back=numbers_for, shows=padding_said,
+             lines=max_pool_line),
 )  # fmt: skip
 _AVERAGE_POOL = (
     *_OF_POOLS,
-    Spelling("padding", "padding", _pooling_padding, back=_even, shows=_padding_said,
-             lines=_average_pool_line),
+    Spelling("padding", "padding", pooling_padding, back=numbers_for, shows=padding_said,
+             lines=average_pool_line),
     Spelling("counts padding", "count_include_pad",
-             lambda module: module.count_include_pad if _pads_anything(module) else ABSENT),
+             lambda module: module.count_include_pad if pads_anything(module) else UNTOLD),
+    Spelling("divisor", "divisor_override", neutral=None),
 )  # fmt: skip
 _ADAPTIVE = (
     Spelling("size", "output_size", _each("output_size")),
     constant("keeps axes", True, "keeps axes of size 1", remark=True, line="flatten(1) after it"),
     _CHANNELS_FIRST,
 )
-
-# --- normalisation ---
-
-
-def _mode_line(module: Any, mode: str) -> str:
-    """The call for a mode; Keras does not say in which it is called, and mostly that is inference."""
-    lines = {"training": "train()", "inference": "eval()", "as it is called": "eval()" if module.training else ""}
-    return lines[mode]
-
-
-_MODE = Spelling(
-    "mode", "training", lambda module: "training" if module.training else "inference",
-    says=lambda mode: f"training={mode == 'training'}", lines=_mode_line, remark=True,
-)  # fmt: skip
-_NORMALISED = (
-    Spelling("epsilon", "eps"),
-    Spelling("scale", "affine", _has("weight")),
-    Spelling("center", "affine", _has("bias")),
-    *_LEARNED,
-)
-_MOMENTUM = Spelling(
-    "momentum", "momentum",
-    common=lambda own: "cumulative" if own is None else 1 - own,
-    back=lambda common: None if common == "cumulative" else 1 - common,
-)  # fmt: skip
-_BATCH_NORM = (
-    *_NORMALISED,
-    Spelling("channels", "num_features"),
-    Spelling("running statistics", "track_running_stats"),
-    _MOMENTUM,
-    constant("variance", "n - 1", "running variance divided by n - 1", remark=True),
-    constant("axis", "axis 1", "normalises per index of axis 1", remark=True, line="permute to channels first"),
-    _MODE,
-)
-_INSTANCE_NORM = (
-    *_NORMALISED,
-    Spelling("groups", "num_features", lambda module: "each channel", says=lambda _: "one group for each channel"),
-    Spelling("running statistics", "track_running_stats"),
-)
-
-
-def _groups(module: Any) -> Any:
-    return "each channel" if module.num_groups == module.num_channels else module.num_groups
-
-
-_GROUP_NORM = (
-    *_NORMALISED,
-    Spelling("groups", "num_groups", _groups, says=lambda groups: f"num_groups={groups}"),
-    constant("running statistics", False, "no running statistics"),
-)
-
-
-_LAYER_NORM = (
-    Spelling("epsilon", "eps"),
-    Spelling("axes", "normalized_shape", lambda module: tuple(module.normalized_shape), len, unwritable,
-             line=lambda axes: f"normalized_shape of the last {axes} axes"),
-    Spelling("scale", "elementwise_affine", _has("weight")),
-    Spelling("center", "bias", _has("bias")),
-    *_LEARNED,
-)  # fmt: skip
-
-
-def _rms_epsilon(module: Any) -> float:
-    weight = getattr(module, "weight", None)
-    dtype = weight.dtype if weight is not None else torch.get_default_dtype()
-    return module.eps if module.eps is not None else torch.finfo(dtype).eps
-
-
-_RMS_NORM = (
-    Spelling("epsilon", "eps", _rms_epsilon),
-    Spelling("axes", "normalized_shape", lambda module: tuple(module.normalized_shape), len, unwritable,
-             line=lambda axes: f"normalized_shape of the last {axes} axes"),
-    *_LEARNED,
-)  # fmt: skip
 
 # --- recurrent layers, attention, embeddings, dropout ---
 
@@ -386,6 +239,19 @@ def _drops(module: Any) -> bool:
     return module.dropout > 0 and module.num_layers > 1
 
 
+def _dropout_line(module: Any, rate: Any, _: Any) -> str:
+    """Keras drops what comes in."""
+    rest = ["dropout=0.0"] if _drops(module) else []
+    return ", ".join([f"torch.nn.Dropout({rate[1]}) before it", *rest] if rate else rest)
+
+
+# `merge_mode` of Keras -> what makes it of `output`
+_MERGED = {
+    "sum": "output.unflatten(-1, (2, -1)).sum(-2)",
+    "ave": "output.unflatten(-1, (2, -1)).mean(-2)",
+    "mul": "output.unflatten(-1, (2, -1)).prod(-2)",
+    None: "output.chunk(2, -1)",
+}
 _RECURRENT = (
     Spelling("units", "hidden_size"),
     Spelling("inputs", "input_size"),
@@ -394,35 +260,73 @@ _RECURRENT = (
     Spelling("bias", "bias", lambda module: bool(module.bias)),
     Spelling("batch first", "batch_first"),
     Spelling("bidirectional", "bidirectional"),
+    Spelling("merge mode", "", lambda module: "concat" if module.bidirectional else ABSENT,
+             says=lambda _: "concatenates both directions", line=_MERGED.__getitem__, neutral="concat"),
     Spelling("projection", "proj_size", lambda module: getattr(module, "proj_size", 0)),
-    Spelling("dropout", "dropout", shows=lambda module: f"dropout={float(module.dropout)!r} between layers",
-             own=lambda module: ("between layers", float(module.dropout)) if _drops(module) else 0.0),
+    Spelling("dropout", "dropout", lambda module: ("between layers", float(module.dropout)) if _drops(module) else 0.0,
+             shows=lambda module: f"dropout={float(module.dropout)!r} between layers", lines=_dropout_line),
     constant("recurrent dropout", 0.0, "none on the state"),
     constant("returns", "every step", "returns every step", remark=True, line="output[:, -1]"),
     constant("stateful", False, "starts at zero unless a state is passed"),
     constant("backwards", False, "forwards", line="x.flip(1) before it"),
-    *_LEARNED,
+    *LEARNED,
 )  # fmt: skip
 _GATED = (*_RECURRENT, constant("activation", "tanh", "tanh"), constant("recurrent activation", "sigmoid", "sigmoid"))
 _GRU = (*_GATED, constant("reset after", True, "resets after the matrix product"))
-_RNN = (*_RECURRENT, Spelling("activation", "nonlinearity"))
+_RNN = (
+    *_RECURRENT,
+    Spelling("activation", "nonlinearity", back=lambda name: name if name in ("tanh", "relu") else unwritable(name)),
+    Spelling("activation slope", "", lambda module: 0.0 if module.nonlinearity == "relu" else ABSENT,
+             says=lambda _: "slope 0", back=unwritable),
+)  # fmt: skip
+
+
+def _head_size(module: Any) -> int:
+    return module.embed_dim // module.num_heads
+
+
+def _heads_line(module: Any, _: Any, wanted: Mapping[str, Any]) -> str:
+    """PyTorch shares the size of its input out among the heads."""
+    heads, size = wanted.get("heads", module.num_heads), wanted.get("head size", _head_size(module))
+    fits = wanted.get("inputs", heads * size) == heads * size
+    return f"embed_dim={heads * size}, num_heads={heads}" if fits else ""
+
 
 _ATTENTION = (
-    Spelling("heads", "num_heads"),
-    Spelling("head size", "embed_dim", lambda module: module.embed_dim // module.num_heads,
-             says=lambda size: f"embed_dim / num_heads = {size}", line="embed_dim={} * num_heads".format),
+    Spelling("heads", "num_heads", lines=_heads_line),
+    Spelling("head size", "embed_dim", _head_size, says=lambda size: f"embed_dim / num_heads = {size}",
+             lines=_heads_line),
+    Spelling("inputs", "embed_dim", lines=_heads_line),
+    Spelling("key inputs", "kdim"),
+    Spelling("value inputs", "vdim"),
+    Spelling("output size", "embed_dim", lines=_heads_line),
     Spelling("bias", "bias", lambda module: module.in_proj_bias is not None),
+    Spelling("learned key and value", "add_bias_kv", _has("bias_k"), neutral=False),
+    Spelling("key of zeros", "add_zero_attn", neutral=False),
     Spelling("dropout", "dropout", lambda module: float(module.dropout)),
     Spelling("batch first", "batch_first"),
-    *_LEARNED,
+    *LEARNED,
 )  # fmt: skip
+
+
+def _longest(module: Any) -> Any:
+    """The longest that an entry of an embedding may be, and by which norm."""
+    return None if module.max_norm is None else (module.max_norm, module.norm_type)
+
+
+def _longest_said(longest: Any) -> str:
+    return "max_norm=None" if longest is None else f"max_norm={longest[0]}, norm_type={longest[1]}"
+
+
 _EMBEDDING = (
     Spelling("entries", "num_embeddings"),
     Spelling("size", "embedding_dim"),
     Spelling("padding index", "padding_idx", lambda module: module.padding_idx,
              lambda index: None if index is None else f"row {index} stays zero",
-             line=lambda index: "padding_idx=None" if index is None else "a mask made by hand"),
-    *_LEARNED,
+             line=lambda index: "padding_idx=None" if index is None else "a mask of x != 0, made by hand"),
+    Spelling("longest entry", "max_norm, norm_type", _longest, says=_longest_said, line=_longest_said, neutral=None),
+    Spelling("gradient by frequency", "scale_grad_by_freq", neutral=False),
+    *LEARNED,
 )  # fmt: skip
 
 
@@ -430,7 +334,7 @@ def _dropout(drops: str) -> tuple[Spelling, ...]:
     return (
         Spelling("rate", "p"),
         constant("drops", drops, f"drops {drops}"),
-        _MODE,
+        MODE,
     )
 
 
@@ -440,52 +344,8 @@ _LINEAR = (
     _BIAS,
     _NO_ACTIVATION,
     _NO_REGULARIZER,
-    *_LEARNED,
+    *LEARNED,
 )
-
-# --- activations ---
-
-
-def _activation(name: str, *rows: Spelling) -> tuple[Spelling, ...]:
-    return (constant("function", name, f"torch.nn.functional.{name}"), *rows)
-
-
-def _clean(axis: Any) -> Any:
-    """The axis; PyTorch takes the first or the second if it is told none."""
-    return "by the number of axes" if axis is None else axis
-
-
-# axis 1 of two is the last one: the module alone does not tell
-_SOFTMAX_AXIS = Spelling("axis", "dim", common=_clean, remark=lambda dim: dim is not None and dim > 0)
-
-_ACTIVATIONS: dict[type, tuple[Spelling, ...]] = {
-    nn.ReLU: _activation("relu", constant("slope", 0.0, "slope 0")),
-    nn.ReLU6: _activation("relu6", constant("slope", 0.0, "slope 0")),
-    nn.LeakyReLU: _activation("leaky_relu", Spelling("slope", "negative_slope")),
-    nn.PReLU: _activation("prelu", Spelling("slopes", "num_parameters"), *_LEARNED),
-    nn.ELU: _activation("elu", Spelling("alpha", "alpha")),
-    nn.CELU: _activation("celu", Spelling("alpha", "alpha")),
-    nn.SELU: _activation("selu"),
-    nn.GELU: _activation("gelu", Spelling("approximate", "approximate")),
-    nn.SiLU: _activation("silu"),
-    nn.Mish: _activation("mish"),
-    nn.Sigmoid: _activation("sigmoid"),
-    nn.LogSigmoid: _activation("log_sigmoid"),
-    nn.Hardsigmoid: _activation("hard_sigmoid", constant("hard sigmoid slope", 1 / 6, "slope 1/6")),
-    nn.Hardswish: _activation("hard_silu", constant("hard sigmoid slope", 1 / 6, "slope 1/6")),
-    nn.Hardtanh: _activation("hard_tanh", Spelling("lower", "min_val"), Spelling("upper", "max_val")),
-    nn.Tanh: _activation("tanh"),
-    nn.Softplus: _activation("softplus", Spelling("beta", "beta")),
-    nn.Softsign: _activation("softsign"),
-    nn.Softshrink: _activation("soft_shrink", Spelling("threshold", "lambd")),
-    nn.Hardshrink: _activation("hard_shrink", Spelling("threshold", "lambd")),
-    nn.Tanhshrink: _activation("tanh_shrink"),
-    nn.Threshold: _activation("threshold", Spelling("threshold", "threshold")),
-    nn.GLU: _activation("glu", Spelling("axis", "dim")),
-    nn.Softmax2d: _activation("softmax", constant("axis", 1, "over axis 1", remark=True)),
-    nn.Softmax: _activation("softmax", _SOFTMAX_AXIS),
-    nn.LogSoftmax: _activation("log_softmax", _SOFTMAX_AXIS),
-}
 
 # --- resizing, padding, flattening ---
 
@@ -499,28 +359,48 @@ def _interpolation(module: Any) -> Any:
 
 
 _MODES = {"linear": "bilinear", "trilinear": "bilinear"}
+_WRITTEN = {"nearest": "nearest-exact", "nearest, rounded down": "nearest", "bilinear": "bilinear",
+            "bicubic": "bicubic", "area": "area"}  # fmt: skip
 
 
 def _scale(module: Any) -> Any:
     if module.scale_factor is None:
         return ABSENT
-    return _one_or_all(tuple(float(factor) for factor in several(module.scale_factor, 1)))
+    return one_or_all(tuple(float(factor) for factor in several(module.scale_factor, 1)))
+
+
+def _resized(module: Any, antialias: bool) -> str:
+    """The function that does what the module cannot."""
+    given = [spelt(word, getattr(module, word)) for word in ("size", "scale_factor") if getattr(module, word)]
+    return f"torch.nn.functional.interpolate(x, {given[0]}, {spelt('mode', module.mode)}, antialias={antialias})"
+
+
+def _cubic_line(module: Any, cubic: Any, _: Any) -> str:
+    """With antialiasing PyTorch has Keras' kernel, and does nothing else while it enlarges.
+
+    Raises:
+        ValueError: it may make smaller.
+    """
+    grows = module.scale_factor is not None and min(several(module.scale_factor, 1)) >= 1
+    return _resized(module, antialias=True) if grows and cubic == -0.5 else unwritable(cubic)
 
 
 _RESIZE = (
-    Spelling("interpolation", "mode", _interpolation, says=lambda mode: f"mode of {mode!r}",
-             line=lambda mode: spelt("mode", {"nearest": "nearest-exact"}.get(mode, mode))),
+    Spelling("interpolation", "mode", _interpolation, shows=lambda module: spelt("mode", module.mode),
+             line=lambda mode: spelt("mode", _WRITTEN[mode])),
     Spelling("align corners", "align_corners", lambda module: bool(module.align_corners)),
-    constant("antialias", False, "no antialiasing",
-             line="torch.nn.functional.interpolate(x, ..., antialias={})"),
+    replace(constant("antialias", False, "no antialiasing"),
+            lines=lambda module, antialias, _: _resized(module, antialias)),
+    Spelling("cubic", "", lambda module: -0.75 if module.mode == "bicubic" else ABSENT,
+             says="cubic kernel of {}".format, lines=_cubic_line),
     Spelling("scale", "scale_factor", _scale),
-    Spelling("size", "size", lambda module: ABSENT if module.size is None else several(module.size, 1), _one_or_all),
+    Spelling("size", "size", lambda module: ABSENT if module.size is None else one_or_all(several(module.size, 1))),
 )  # fmt: skip
 
 
 def _edges(module: Any) -> Edges:
     """Before and after each axis, the first axis first; PyTorch lists the last one first."""
-    flat = several(module.padding, 2 * _axes(module))
+    flat = several(module.padding, 2 * axes_of(module))
     return tuple(zip(flat[::2], flat[1::2], strict=True))[::-1]
 
 
@@ -537,7 +417,8 @@ def _pad_layer(mode: str) -> tuple[Spelling, ...]:
 
 _FLATTEN = (
     Spelling("first axis", "start_dim"),
-    constant("channel order", "as it lies", "in the order in which the axes lie", line="permute(0, 2, 3, 1) before it"),
+    Spelling("last axis", "end_dim", remark=lambda axis: axis > 0),
+    constant("channel order", "as it lies", "in the order in which the axes lie", line="x.permute(0, 2, 3, 1) before it"),
 )
 
 # --- every class and its rows ---
@@ -550,12 +431,12 @@ _ROWS: dict[type, Rows] = {
     ),
     nn.Embedding: ("embedding", _EMBEDDING),
     **dict.fromkeys(
-        (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm), ("batch normalization", _BATCH_NORM)
+        (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm), ("batch normalization", BATCH_NORM)
     ),
-    **dict.fromkeys((nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d), ("group normalization", _INSTANCE_NORM)),
-    nn.LayerNorm: ("layer normalization", _LAYER_NORM),
-    nn.GroupNorm: ("group normalization", _GROUP_NORM),
-    nn.RMSNorm: ("rms normalization", _RMS_NORM),
+    **dict.fromkeys((nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d), ("group normalization", INSTANCE_NORM)),
+    nn.LayerNorm: ("layer normalization", LAYER_NORM),
+    nn.GroupNorm: ("group normalization", GROUP_NORM),
+    nn.RMSNorm: ("rms normalization", RMS_NORM),
     nn.LSTM: ("lstm", _GATED),
     nn.GRU: ("gru", _GRU),
     nn.RNN: ("simple rnn", _RNN),
@@ -563,7 +444,7 @@ _ROWS: dict[type, Rows] = {
     nn.Dropout: ("dropout", _dropout("elements")),
     **{kind: ("dropout", _dropout("channels")) for kind in (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)},
     nn.AlphaDropout: ("alpha dropout", _dropout("elements")),
-    **{kind: ("activation", rows) for kind, rows in _ACTIVATIONS.items()},
+    **ACTIVATIONS,
     **dict.fromkeys((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), ("max pooling", _MAX_POOL)),
     **dict.fromkeys((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), ("average pooling", _AVERAGE_POOL)),
     **dict.fromkeys(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 import dualcell
 from dualcell import tap
 from dualcell.errors import DeviceError, OptionError
+from dualcell.frameworks import keras_settings
+from dualcell.frameworks.arguments import arguments_of
 from dualcell.frameworks.registry import array_adapter, block_adapter
 from dualcell.options import Options
 from dualcell.parts import read_parts
@@ -323,6 +326,34 @@ def test_settings_are_read_whatever_the_backend(library):
         assert dualcell.compare_settings(make(), make()).passed
         ((_, one),) = dualcell.compare_settings(make(), make(**other)).differences
         assert one.setting.replace("takes", "from_logits") in other
+
+
+GIVEN = {
+    "units": 3, "filters": 4, "kernel_size": 3, "input_dim": 9, "output_dim": 4, "num_heads": 2, "key_dim": 4,
+    "rate": 0.5, "activation": "relu", "height": 4, "width": 5, "output_size": 3, "pool_size": 2,
+    "initial_learning_rate": 0.1, "decay_steps": 9, "decay_rate": 0.5, "boundaries": [3], "values": [0.1, 0.01],
+}  # fmt: skip
+
+
+def test_defaults_are_no_news(library):
+    """What every class of the table is set to by default is read, or changes nothing."""
+    homes = (library.layers, library.losses, library.optimizers, library.optimizers.schedules)
+    kinds = [kind for name in keras_settings._ROWS for home in homes if (kind := getattr(home, name, None))]
+    assert len(kinds) > 50
+    for kind in kinds:
+        required = [name for name, default in arguments_of(kind).items() if default is inspect.Parameter.empty]
+        made = kind(**{name: GIVEN[name] for name in required})
+        assert keras_settings.layers.settings_of(made).unread == (), kind.__name__
+
+
+def test_the_cubic_kernel_is_that_of_the_backend(library):
+    """An impulse enlarged twice: the weight of what lies a quarter away, as the constant of the kernel makes it."""
+    layer = library.layers.UpSampling2D(2, interpolation="bicubic")
+    wide = np.zeros((1, 9, 9, 1), np.float32)
+    wide[:, 4] = 1
+    constant = keras_settings.layers.settings_of(layer).values["cubic"]
+    near = (constant + 2) / 64 - (constant + 3) / 16 + 1
+    np.testing.assert_allclose(read(layer(wide))[0, 8, 9, 0], near, atol=1e-6)
 
 
 if FLAVOUR == "tf_keras":

@@ -324,6 +324,19 @@ def test_recurrent_layers_side_by_side():
     assert "1 weight without a partner" in text
 
 
+@pytest.mark.parametrize(("layer", "module"), [(L.LSTM, nn.LSTM), (L.GRU, nn.GRU), (L.SimpleRNN, nn.RNN)])
+def test_what_it_says_to_write_for_recurrent_layers_makes_both_sides_alike(layer, module):
+    """Of LSTM all of the bias: Keras puts ones into the forget gate whatever the initializer, unless told not to."""
+    right = module(50, 100, batch_first=True)
+    fixes = dict.fromkeys(row.left.fix for row in initializers(built(layer(100), None, 7, 50), right).rows if row.left)
+    left = built(eval(f"layer(100, {', '.join(fixes)})", {"layer": layer, "keras": keras}), None, 7, 50)
+    assert {row.alike for row in initializers(left, right).rows if row.left} == {True}
+    again = layer(100, bias_initializer="random_uniform")  # whose own ones are no known initializer
+    (fix,) = {row.left.fix for row in initializers(built(again, None, 7, 50), right).rows
+              if row.left and "bias" in row.left.name}  # fmt: skip
+    assert ("unit_forget_bias=False" in fix) == (layer is L.LSTM)
+
+
 def test_two_models_of_one_framework_are_called_left_and_right():
     text = repr(initializers(nn.Linear(9, 9), nn.Linear(9, 9)))
     assert re.search(r"weight +left", text)

@@ -25,7 +25,8 @@ BOTH = {  # setting, value and line to write in Keras, the same in PyTorch, laye
                  lambda: layers.BatchNormalization(name="k"), (4,), lambda: nn.BatchNorm1d(4)),
     "slope": ("negative_slope=0.3", "negative_slope=0.01", "negative_slope=0.01", "negative_slope=0.3",
               lambda: layers.LeakyReLU(name="k"), (4,), nn.LeakyReLU),
-    "approximate": ("approximate none", "", "approximate='tanh'", "approximate='none'",
+    "approximate": ("approximate none", "activation=lambda x: keras.activations.gelu(x, approximate=True)",
+                    "approximate='tanh'", "approximate='none'",
                     gelu, (4,), lambda: nn.GELU(approximate="tanh")),
     "padding": ("padding='same', which pads (0, 1)", "keras.layers.ZeroPadding2D(((1, 1), (1, 1))) before it, "
                 "padding='valid'", "padding=1", "torch.nn.functional.pad(x, (0, 1, 0, 1)) before it, padding=0",
