@@ -19,6 +19,7 @@ from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.result import DualResult
 from dualcell.weights.copying import part_values, values_of
 from dualcell.weights.inventory import Inventory
+from dualcell.weights.magnitude import proportioned
 from dualcell.weights.notation import arrays_of
 from dualcell.weights.plan import WeightPlan, inventory_of, plan_weights, read
 from dualcell.weights.rows import Row
@@ -46,6 +47,10 @@ def compare_weights(
             keeps a momentum with the learning rate in it and PyTorch one without, that of Keras is divided by the
             rate of its next step, and the row says so: `dense/kernel momentum / -0.01 ~ 0.weight momentum_buffer`.
             Steps are compared where both count them, which SGD of PyTorch does not.
+            Gradients and slots are of any size: without `rtol` and `atol`, `atol` is 1e-3 of the row's own root
+            mean square (float32), and at least 1e-5 of that of the largest row, which is all that rounding leaves
+            of a gradient that ought to be zero; of squares, 1e-10. That is for one step or a few. Adam and its kin
+            divide by small numbers, so over many steps rounding grows: give `rtol` and `atol` then.
         overrides: see `plan_weights`; for the plan that is made now.
         **options: see `compare`.
 
@@ -73,13 +78,14 @@ def compare_weights(
     if slots is not None:
         if gradients is not None:
             raise PlanError("compare_weights compares gradients= or slots=, one at a time; call it twice.")
-        pairs = list(slot_pairs(plan, both_slots((left, right), sides, slots)))
+        rows = list(slot_pairs(plan, both_slots((left, right), sides, slots)))
     else:
         if gradients is not None:
             _check_given(gradients)
             sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
-        pairs = list(_pairs(plan, sides, whole=gradients is None))
-    comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
+        rows = [("gradient", pair) for pair in _pairs(plan, sides, whole=gradients is None)]
+    each = [checked] * len(rows) if gradients is slots is None else proportioned(rows, checked)
+    comparisons = tuple(compare_pair(pair, own) for (_, pair), own in zip(rows, each, strict=True))
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
     labels = plan.source.framework, plan.target.framework
     facts = (

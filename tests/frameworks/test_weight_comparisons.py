@@ -1,0 +1,134 @@
+"""`compare_weights` on models that were trained alike, and on models that were not."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from keras import layers
+from torch import nn, optim
+
+import dualcell
+
+INPUTS = np.random.default_rng(0).normal(size=(64, 20)).astype(np.float32)
+
+
+def chain(*made, shape=(20,)):
+    return keras.Sequential([keras.Input(shape), *made])
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
+def twins(model, module):
+    dualcell.plan_weights(model, module).apply()
+    return model, module
+
+
+def gradients_of(model, inputs=INPUTS, times=1.0):
+    with tf.GradientTape() as tape:
+        loss = times * tf.reduce_mean((model(inputs, training=True) - 1) ** 2)
+    return tape.gradient(loss, model.trainable_variables)
+
+
+def backward(module, inputs=INPUTS, times=1.0):
+    module.zero_grad()
+    (times * ((module(torch.from_numpy(inputs)) - 1) ** 2).mean()).backward()
+
+
+# --- how near is near enough ---
+
+
+def one_step(beta):
+    """One step of Adam on either side, with small gradients; 0.999 is Keras' own."""
+    model, module = twins(chain(layers.Dense(30)), nn.Linear(20, 30))
+    ours = keras.optimizers.Adam(1e-3)
+    theirs = optim.Adam(module.parameters(), 1e-3, betas=(0.9, beta))
+    ours.apply(gradients_of(model, times=0.1), model.trainable_variables)
+    backward(module, times=0.1)
+    theirs.step()
+    return model, module, (ours, theirs)
+
+
+def verdicts(result):
+    return {row.name: row.verdict for row in result}
+
+
+def test_second_moments_ten_times_apart_differ():
+    model, module, slots = one_step(0.99)
+    found = verdicts(dualcell.compare_weights(model, module, slots=slots))
+    assert [name for name, verdict in found.items() if verdict == "differs"] == [
+        "dense/kernel velocity ~ weight exp_avg_sq".replace("dense", model.layers[0].name),
+        "dense/bias velocity ~ bias exp_avg_sq".replace("dense", model.layers[0].name),
+    ]
+    model, module, slots = one_step(0.999)
+    assert dualcell.compare_weights(model, module, slots=slots).passed
+
+
+@pytest.mark.parametrize("times", [1.0, 1e-7, 1e4])
+def test_gradients_are_measured_by_their_own_size(times):
+    model, module = twins(
+        chain(layers.Dense(40, activation="tanh"), layers.Dense(30)),
+        nn.Sequential(nn.Linear(20, 40), nn.Tanh(), nn.Linear(40, 30)),
+    )
+    given = gradients_of(model, times=times)
+    backward(module, times=times)
+    assert dualcell.compare_weights(model, module, gradients=(given, None)).passed
+    given[0] = given[0] * 1.01
+    result = dualcell.compare_weights(model, module, gradients=(given, None))
+    assert [row.verdict for row in result if not row.passed] == ["differs"]
+
+
+class Normed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(20, 8)
+        self.norm = nn.BatchNorm1d(8, eps=1e-3, momentum=0.01)
+        self.out = nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.norm(self.fc(x))))
+
+
+def test_a_gradient_that_is_only_rounding_passes():
+    """A BatchNorm takes out what the bias before it adds."""
+    model, module = twins(
+        chain(layers.Dense(8), layers.BatchNormalization(), layers.Activation("tanh"), layers.Dense(4)), Normed()
+    )
+    given = gradients_of(model)
+    backward(module)
+    result = dualcell.compare_weights(model, module, gradients=(given, None))
+    assert result.passed, result
+    bias = [*result][1]
+    assert bias.figures.max_abs > np.abs(given[1].numpy()).max() / 10  # it is rounding, to the whole of it
+
+
+def test_a_tolerance_that_is_given_stays():
+    model, module, slots = one_step(0.99)
+    assert dualcell.compare_weights(model, module, slots=slots, rtol=0, atol=1e-5).passed
+    assert dualcell.compare_weights(model, module, slots=slots, tol=["*velocity*:rtol=0,atol=1e-5"]).passed
+
+
+def test_the_size_is_that_of_the_finite_numbers():
+    model, module = twins(chain(layers.Dense(30)), nn.Linear(20, 30))
+    backward(module)
+    given = [value.numpy() for value in gradients_of(model)]
+    given[0][0, 0] = module.weight.grad[0, 0] = np.inf
+    assert dualcell.compare_weights(model, module, gradients=(given, None)).passed
+    given[0][1, 1] *= 2
+    assert not dualcell.compare_weights(model, module, gradients=(given, None))
+
+
+def test_numbers_too_large_to_square_are_measured_as_ever():
+    left, right = nn.Linear(3, 2).double(), nn.Linear(3, 2).double()
+    huge = {"weight": torch.full((2, 3), 1e200, dtype=torch.float64), "bias": torch.ones(2, dtype=torch.float64)}
+    result = dualcell.compare_weights(left, right, gradients=(huge, huge))
+    assert verdicts(result) == {"weight ~ weight": "equal", "bias ~ bias": "equal"}
