@@ -17,12 +17,12 @@ from dualcell.pairs import Pair
 from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.result import DualResult
-from dualcell.weights.copying import part_values, values_of
+from dualcell.weights.copying import added, part_values, values_of
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.magnitude import proportioned
 from dualcell.weights.notation import arrays_of
 from dualcell.weights.plan import WeightPlan, inventory_of, plan_weights, read
-from dualcell.weights.rows import Row
+from dualcell.weights.rows import Row, is_added
 from dualcell.weights.slot_pairs import both_slots, slot_pairs
 
 Given = Mapping[str, Any] | Sequence[Any] | None
@@ -55,8 +55,8 @@ def compare_weights(
         **options: see `compare`.
 
     Returns:
-        A `DualResult` with a row `source ~ target` for each weight. One without a partner is
-        `missing`, so a plan that is not complete does not pass.
+        A `DualResult` with a row `source ~ target` for each weight; one for two biases of PyTorch, as their sum,
+        against one of Keras. A weight without a partner is `missing`, so a plan that is not complete does not pass.
 
     Raises:
         PlanError: see `plan_weights`; or the plan is for other models, the gradients fit no weights, or the
@@ -83,7 +83,8 @@ def compare_weights(
         if gradients is not None:
             _check_given(gradients)
             sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
-        rows = [("gradient", pair) for pair in _pairs(plan, sides, whole=gradients is None)]
+        pairs = _weight_pairs(plan, sides) if gradients is None else _gradient_pairs(plan, sides)
+        rows = [("gradient", pair) for pair in pairs]
     each = [checked] * len(rows) if gradients is slots is None else proportioned(rows, checked)
     comparisons = tuple(compare_pair(pair, own) for (_, pair), own in zip(rows, each, strict=True))
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
@@ -153,13 +154,14 @@ def _gradients(given: Given, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {path: each for path, each in zip(trained, given, strict=True) if each is not None}
 
 
-def _pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Pair]:
-    """The rows; of gradients only those of weights that both sides have."""
-    for row in plan.rows:
-        if whole or (row.sources and row.target.role not in _STATISTICS):
-            yield _pair(row, sides, whole=whole)
-    if not whole:
-        return
+def _weight_pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """The rows; a bias that the source has once and the target twice is compared with the sum."""
+    for before, row, after in zip((None, *plan.rows), plan.rows, (*plan.rows[1:], None), strict=False):
+        if before is None or not is_added(row, before):
+            targets = [row.target, after.target] if after is not None and is_added(after, row) else [row.target]
+            right = added([part_values(sides[1], weight, read) for weight in targets])
+            name = f"{row.source_name} ~ {' + '.join(weight.name for weight in targets)}"
+            yield Pair(name, _taken(values_of(row, sides[0], read)), _taken(right))
     for one in plan.draft.dropped:
         neutral = np.full(one.weight.shape, one.neutral, np.float32)
         yield Pair(f"{one.weight.name} ~ {one.neutral:g} everywhere", _taken(part_values(sides[0], one.weight, read)),
@@ -176,7 +178,14 @@ def _pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]], *, whole: bool)
 _STATISTICS = ("mean", "variance", "steps")
 
 
-def _pair(row: Row, sides: Sequence[Mapping[str, Any]], *, whole: bool) -> Pair:
+def _gradient_pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """The rows of weights that both sides have."""
+    for row in plan.rows:
+        if row.sources and row.target.role not in _STATISTICS:
+            yield _gradient_pair(row, sides)
+
+
+def _gradient_pair(row: Row, sides: Sequence[Mapping[str, Any]]) -> Pair:
     name = f"{row.source_name} ~ {row.target.name}"
     lacking = [
         weight.name
@@ -187,8 +196,7 @@ def _pair(row: Row, sides: Sequence[Mapping[str, Any]], *, whole: bool) -> Pair:
     if lacking:
         missing = Captured(missing=f"{', '.join(lacking)} has no gradient")
         return Pair(name, missing, missing)
-    # two biases that are added have each the gradient of their sum
-    left = values_of(row if whole else row.first_alone(), sides[0], read)
+    left = values_of(row.first_alone(), sides[0], read)  # two biases that are added have each the gradient of their sum
     return Pair(name, _taken(left), _taken(part_values(sides[1], row.target, read)))
 
 

@@ -14,9 +14,8 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.registry import model_adapter
 from dualcell.pairs import Pair
 from dualcell.weights.copying import part_values, values_of
-from dualcell.weights.kinds import KINDS
 from dualcell.weights.plan import WeightPlan, read
-from dualcell.weights.rows import Row
+from dualcell.weights.rows import Row, is_added
 from dualcell.weights.slots import STEP, Slot, Slots
 
 Both = tuple[Slots, Slots]
@@ -55,7 +54,7 @@ def slot_pairs(plan: WeightPlan, both: Both) -> Iterator[tuple[str, Pair]]:
     before: Row | None = None
     for row in plan.rows:
         alone = [replace(row, sources=(source,)) for source in row.sources]
-        if before is not None and _is_added(row, before):  # its gradient is that of the bias it is added to
+        if before is not None and is_added(row, before):  # its gradient is that of the bias it is added to
             alone = [replace(row, sources=before.sources)]
         for one in alone or [row]:
             yield from _pairs(one, both)
@@ -66,12 +65,6 @@ def slot_pairs(plan: WeightPlan, both: Both) -> Iterator[tuple[str, Pair]]:
         yield from (pair for path in paths for pair in _alone(path, path, both, side))
     for problem in plan.draft.problems:
         yield "", Pair(problem.name, Captured(missing=problem.reason), Captured(missing=problem.reason))
-
-
-def _is_added(row: Row, before: Row) -> bool:
-    """Whether a weight without a source is a second bias, whose sum with the first one the source holds."""
-    joins = {role.name: role.joins for role in KINDS[row.kind]}
-    return not row.sources and before.kind == row.kind and joins.get(row.target.role) == before.target.role
 
 
 def _pairs(row: Row, both: Both) -> Iterator[tuple[str, Pair]]:

@@ -132,3 +132,52 @@ def test_numbers_too_large_to_square_are_measured_as_ever():
     huge = {"weight": torch.full((2, 3), 1e200, dtype=torch.float64), "bias": torch.ones(2, dtype=torch.float64)}
     result = dualcell.compare_weights(left, right, gradients=(huge, huge))
     assert verdicts(result) == {"weight ~ weight": "equal", "bias ~ bias": "equal"}
+
+
+# --- one bias against two ---
+
+RECURRENT = {
+    "LSTM": (layers.LSTM, nn.LSTM),
+    "GRU": (layers.GRU, nn.GRU),
+    "SimpleRNN": (layers.SimpleRNN, nn.RNN),
+}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_two_biases_are_compared_as_their_sum(kind):
+    model, module = chain(RECURRENT[kind][0](5), shape=(6, 8)), RECURRENT[kind][1](8, 5, batch_first=True)
+    dualcell.plan_weights(module, model).apply()
+    for pair in ((module, model), (model, module)):
+        result = dualcell.compare_weights(*pair)
+        assert {row.verdict for row in result} == {"equal"}, result
+        assert len(result) == (4 if kind == "GRU" else 3)
+    with torch.no_grad():
+        module.bias_hh_l0[2] += 1
+    for pair in ((module, model), (model, module)):
+        result = dualcell.compare_weights(*pair)
+        (wrong,) = [row for row in result if not row.passed]
+        assert "bias_hh_l0" in wrong.name
+        assert wrong.figures.max_abs == pytest.approx(1)
+
+
+def test_two_biases_are_named_and_may_stand_for_none():
+    model = chain(layers.LSTM(5, use_bias=False, name="lstm"), shape=(6, 8))
+    module = nn.LSTM(8, 5, batch_first=True)
+    with torch.no_grad():
+        module.bias_ih_l0.fill_(0.5)
+        module.bias_hh_l0.fill_(-0.5)
+    found = verdicts(dualcell.compare_weights(model, module))
+    assert found["0 everywhere ~ bias_ih_l0 + bias_hh_l0"] == "equal"
+    model = chain(layers.LSTM(5, name="lstm"), shape=(6, 8))
+    assert "lstm/cell/bias ~ bias_ih_l0 + bias_hh_l0" in verdicts(dualcell.compare_weights(model, module))
+
+
+def test_two_modules_have_both_biases_compared():
+    left, right = nn.LSTM(8, 5), nn.LSTM(8, 5)
+    dualcell.plan_weights(left, right).apply()
+    with torch.no_grad():
+        right.bias_ih_l0 += 1
+        right.bias_hh_l0 -= 1
+    found = verdicts(dualcell.compare_weights(left, right))
+    assert len(found) == 4
+    assert found["bias_ih_l0 ~ bias_ih_l0"] == found["bias_hh_l0 ~ bias_hh_l0"] == "differs"
