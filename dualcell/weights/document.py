@@ -10,9 +10,10 @@ import difflib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from dualcell.errors import PlanError
+from dualcell.errors import FileError, PlanError
 
 VERSION = 1
 LEFT_OUT, LEFT_OVER, TIED, COUNTS, NAMES = "left out", "left over", "tied", "counts", "in files"
@@ -34,6 +35,19 @@ _KEYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _PARTS = 64  # no array holds as many weights; a file could ask for any number
 _MOST = 4
 _AGAIN = "make the plan again with plan_weights(...).save(...)"
+
+
+def text_of(path: str | Path) -> str:
+    """The text of a saved plan.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read as text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
+        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {reason}.") from None
 
 
 def document_of(text: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dualcell.errors import FileError, PlanError
-from dualcell.weights.document import COUNTS, NAMES, TIED, document_of
+from dualcell.errors import PlanError
+from dualcell.weights.document import COUNTS, NAMES, TIED, document_of, text_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
 from dualcell.weights.notation import Arrays, arrays_of, read_draft
 from dualcell.weights.plan import WeightPlan
@@ -68,14 +68,7 @@ def guide_of(plan: WeightPlan | str | Path) -> Guide:
     """
     if isinstance(plan, WeightPlan):
         return _read("the plan", plan.text())
-    path = Path(plan)
-    try:
-        return _read(repr(str(path)), path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, FileError):
-            raise
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {reason}.") from None
+    return _read(repr(str(plan)), text_of(plan))
 
 
 def _read(label: str, text: str) -> Guide:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dualcell.coded import HostArray
-from dualcell.errors import FileError, PlanError
+from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
 from dualcell.render.plan import plan_html, plan_text
@@ -17,12 +17,14 @@ from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
 from dualcell.weights.configuration import Configuration, configuration, norm_hints
 from dualcell.weights.copying import check_dropped, is_exact, stage, untangled, write_all
+from dualcell.weights.document import text_of
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
 from dualcell.weights.notation import arrays_of, read_draft, written
 from dualcell.weights.rows import Draft, Row, draft, left_out
 from dualcell.weights.table import PlanTable
+from dualcell.written import whole_file
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,8 +101,17 @@ class WeightPlan:
         return replace(self, copied=True)
 
     def save(self, path: str | Path) -> None:
-        """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
-        Path(path).write_text(self.text(), encoding="utf-8")
+        """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it.
+
+        Args:
+            path: the file; one that is there is replaced when the new one is whole.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        text = self.text()
+        with whole_file(Path(path), force=True) as partial:
+            partial.write_text(text, encoding="utf-8")
 
     def text(self) -> str:
         """What `save` writes."""
@@ -262,10 +273,7 @@ def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
         FileError: there is no such file, or it cannot be read.
     """
     inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {type(error).__name__}: {error}") from None
+    text = text_of(path)
     try:
         found = read_draft(text, inventories[0], inventories[1])
     except PlanError as error:

@@ -7,6 +7,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from pathlib import Path
+
 import keras
 import pytest
 import torch
@@ -15,7 +17,7 @@ from safetensors.torch import load_model
 from torch import nn
 
 import dualcell
-from dualcell import PlanError
+from dualcell import FileError, PlanError
 
 
 def pair():
@@ -302,3 +304,55 @@ def test_a_plan_from_a_file_is_reviewed_and_does_not_warn_of_the_order(tmp_path,
     assert not [each for each in recwarn if "order of definition" in str(each.message)]
     with pytest.warns(UserWarning, match="went by the order of definition alone"):
         plan.apply()
+
+
+# --- the file ---
+
+
+def linear_plan(layers=1):
+    return dualcell.plan_weights(*(nn.Sequential(*[nn.Linear(2, 2) for _ in range(layers)]) for _ in "ab"))
+
+
+def test_a_disk_that_is_full_leaves_the_old_plan(tmp_path):
+    """A limit on the size of files stands for it."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "plan.json"
+    linear_plan().save(path)
+    old, long = path.read_text(), linear_plan(80)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(FileError) as error:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+            long.save(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(error.value) == f"{str(path)!r} could not be written: File too large. Nothing is left of it."
+    assert [each.read_text() for each in tmp_path.iterdir()] == [old]
+    long.save(path)
+    assert path.read_text() == long.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("none/plan.json", "cannot be written: there is no folder"),
+        ("folder", "cannot be written: there is something else than a file; name another path."),
+        ("x" * 300, "cannot be written: File name too long."),
+    ],
+)
+def test_a_place_that_takes_no_plan_is_refused(tmp_path, name, sentence):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileError) as error:
+        linear_plan().save(tmp_path / name)
+    assert f"{str(tmp_path / name)!r} {sentence}" in str(error.value)
+    with pytest.raises(FileError, match="cannot be read as a weight plan: "):
+        dualcell.load_plan(tmp_path / name, nn.Linear(2, 2), nn.Linear(2, 2))
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(FileError, match=r"plan.json' could not be written: Permission denied. Nothing is left of it."):
+        linear_plan().save(tmp_path / "plan.json")
