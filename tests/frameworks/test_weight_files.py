@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pickle
 import zipfile
@@ -142,6 +143,67 @@ def test_code_in_a_file_is_not_run(tmp_path):
     (tmp_path / "y.pt").write_bytes(pickle.dumps(Trap(str(tmp_path / "sprung"))))
     assert refusal(tmp_path / "y.pt").startswith("'y.pt' is no zip archive, the only kind of file that torch can map; ")
     assert not (tmp_path / "sprung").exists()
+
+
+class Asks:
+    """What is pickled as a call."""
+
+    def __init__(self, called, *arguments):
+        self.call = called, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+MADE = {
+    "bytes": (Asks(bytearray, 1 << 40), "builtins.bytearray(1099511627776)"),
+    "bytes of bytes": (
+        Asks(codecs.encode, Asks(codecs.encode, b"ab", "hex_codec"), "hex_codec"),
+        "_codecs.encode(..., 'hex_codec')",
+    ),
+    "bytes, as many as a tensor says": (Asks(bytearray, torch.tensor(1 << 40)), "builtins.bytearray(...)"),
+    "a set of a tensor": (Asks(set, torch.ones(1).expand(1 << 40)), "builtins.set(...)"),
+    "names of a tensor": (Asks(OrderedDict, torch.ones(1).expand(1 << 40, 2)), "collections.OrderedDict(...)"),
+    "a tensor": (Asks(torch.Tensor, 1 << 40), "torch.Tensor(1099511627776)"),
+    "a tensor of a dtype": (Asks(torch.FloatTensor, 3, 5), "torch.FloatTensor(3, 5)"),
+    "a storage": (Asks(torch.storage.UntypedStorage, 1 << 40), "torch.storage.UntypedStorage(1099511627776)"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_pickle_would_make_out_of_nothing_is_not_made(tmp_path, name):
+    asks, call = MADE[name]
+    torch.save({"w": torch.ones(2), "x": [asks]}, tmp_path / "x.pt")
+    assert refusal(tmp_path / "x.pt") == (
+        f"'x.pt' may unpack to far more than it holds: to read it, {call} would have to be called, which torch.save "
+        "never writes. It was not; save the state dict alone: torch.save(net.state_dict(), 'weights.pt')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [(b"K\x07\x85\x81", "7"), (b"]K\x07aR", "..."), (b"]K\x07a\x81", "...")],
+    ids=["without its call", "a list of arguments", "both"],
+)
+def test_other_ways_to_ask_for_bytes(tmp_path, asked, given):
+    torch.save({"w": torch.ones(2)}, tmp_path / "x.pt")
+    new = b"\x80\x02cbuiltins\nbytearray\n" + asked + b"."
+    again(tmp_path / "x.pt", tmp_path / "y.pt", lambda name, data: new if name.endswith("data.pkl") else data)
+    assert f"to read it, builtins.bytearray({given}) would have to be called" in refusal(tmp_path / "y.pt")
+
+
+@pytest.mark.parametrize("pickle", [b"bytearray", b"\x80\x02\x86.", b"\x80\x02h\x05.", b"\x80\x02a."])
+def test_a_pickle_that_cannot_be_followed(tmp_path, pickle):
+    torch.save({"w": torch.ones(2)}, tmp_path / "x.pt")
+    again(tmp_path / "x.pt", tmp_path / "y.pt", lambda name, data: pickle if name.endswith("data.pkl") else data)
+    assert "'y.pt' is not a sound .pt file: its pickle cannot be followed (" in refusal(tmp_path / "y.pt")
+
+
+def test_bytes_beside_tensors_are_read(tmp_path):
+    state = {"w": torch.ones(2), "b": b"ab", "a": bytearray(b"ab"), "e": bytearray(), "n": (torch.Size([2]), {1}, 1j)}
+    torch.save(state, tmp_path / "x.pt")
+    opened = open_file(tmp_path / "x.pt")
+    assert (opened["b"], opened["a"], opened["e"], opened["n"]) == (b"ab", b"ab", b"", ((2,), {1}, 1j))
 
 
 def test_a_whole_model_is_code(tmp_path):

@@ -77,6 +77,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "narrow.py": (0, {"numpy"}),
     "mapped.py": (1, {"numpy"}),
     "written.py": (1, set()),
+    "pickled.py": (0, set()),
     "zipped.py": (2, set()),
     "hdf5.py": (3, {"h5py", "numpy"}),
     "shards.py": (2, set()),
