@@ -63,6 +63,7 @@ def document_of(text: str) -> dict[str, Any]:
         raise PlanError(f"it says 'dualcell weight plan': {version!r}, expected {VERSION}")
     for part, where, value in _parts(document):
         _check_keys(part, where, value)
+    _check_counts(document)
     _check_covered(document)
     return document
 
@@ -108,6 +109,18 @@ def _check_keys(part: str, where: str, value: Any) -> None:
     lacking = next((key for key in needed if key not in value), None)
     if lacking is not None:
         raise PlanError(f"{where} lacks {lacking!r}; put it back, or {_AGAIN}")
+
+
+_MOST_STEPS = 2**63 - 1  # PyTorch counts in int64
+
+
+def _check_counts(document: Mapping[str, Any]) -> None:
+    for name, count in document.get(COUNTS, {}).items():
+        if type(count) is not int or not 0 <= count <= _MOST_STEPS:
+            raise PlanError(
+                f"{COUNTS!r} says that {name} is {json.dumps(count)[:40]}, expected a number of steps, from 0 to "
+                f"{_MOST_STEPS}"
+            )
 
 
 # --- whether it covers the weights of both models ---

@@ -673,7 +673,53 @@ def test_without_h5py(ready, monkeypatch):
 
 
 def test_a_dtype_that_safetensors_has_not(ready):
-    net, model = image_net(), image_model()
-    plan = dualcell.plan_weights(net, model)
-    torch.save(in_dtype(net.state_dict(), torch.complex128), "n.pt")
+    net = nn.Linear(3, 2, dtype=torch.complex128)
+    plan = dualcell.plan_weights(net, nn.Linear(3, 2, dtype=torch.complex128))
+    torch.save(net.state_dict(), "n.pt")
     assert refusal("n.pt", "x.safetensors", plan).startswith(".safetensors has no dtype complex128, which ")
+
+
+@pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        (
+            torch.ones(2).to_sparse(),
+            "'n.pt' holds 'bias', of which no values can be read: a sparse tensor (sparse_coo); pass .to_dense().",
+        ),
+        (
+            torch.ones(2, device="meta"),
+            "'n.pt' holds 'bias', of which no values can be read: a tensor on the meta device has no values.",
+        ),
+        (
+            torch.tensor([1 + 2j, 3]),
+            "the plan says that bias is float32, and in the file it is complex64: imaginary parts, for which there is "
+            "no place. Nothing was written.",
+        ),
+    ],
+    ids=["sparse", "meta", "complex"],
+)
+def test_tensors_that_are_no_weights(ready, bias, said):
+    net = nn.Linear(3, 2)
+    plan = dualcell.plan_weights(net, nn.Linear(3, 2))
+    torch.save({"weight": net.weight.detach(), "bias": bias}, "n.pt")
+    assert refusal("n.pt", "x.safetensors", plan) == said
+    complex_net = nn.Linear(3, 2, dtype=torch.complex64)
+    plan = dualcell.plan_weights(complex_net, nn.Linear(3, 2, dtype=torch.complex64))
+    torch.save(net.state_dict(), "n.pt")
+    assert refusal("n.pt", "x.safetensors", plan).endswith(
+        "weight is complex64, and in the file it is float32: numbers of another kind. Nothing was written."
+    )
+
+
+@pytest.mark.parametrize("count", [10**30, 2**63, 1.5, -5, True, "3", None])
+def test_a_count_that_is_no_number_of_steps(ready, count):
+    plan = json.loads(Path("plan.json").read_text())
+    name = next(iter(plan["counts"]))
+    changed(counts=plan["counts"] | {name: count})
+    assert refusal("m.weights.h5", "n.safetensors", "plan.json") == (
+        f"'plan.json': 'counts' says that {name} is {json.dumps(count)}, expected a number of steps, from 0 to "
+        f"{2**63 - 1}. Nothing was written."
+    )
+    changed(counts=plan["counts"] | {name: 2**63 - 1})
+    dualcell.convert("m.weights.h5", "n.safetensors", "plan.json")
+    assert load_file("n.safetensors")[name] == 2**63 - 1
