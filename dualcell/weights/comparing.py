@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,10 +19,8 @@ from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.result import DualResult
 from dualcell.weights.copying import added, part_values, values_of
-from dualcell.weights.inventory import Inventory
 from dualcell.weights.magnitude import proportioned
-from dualcell.weights.notation import arrays_of
-from dualcell.weights.plan import WeightPlan, inventory_of, plan_weights, read
+from dualcell.weights.plan import WeightPlan, plan_for, plan_weights, read
 from dualcell.weights.rows import Row, is_added
 from dualcell.weights.slot_pairs import both_slots, slot_pairs
 
@@ -29,8 +28,9 @@ Given = Mapping[str, Any] | Sequence[Any] | None
 
 
 def compare_weights(
-    left: Any, right: Any, plan: WeightPlan | None = None, *, gradients: tuple[Given, Given] | None = None,
-    slots: tuple[Any, Any] | None = None, overrides: Mapping[str, str | None] | None = None, **options: Any,
+    left: Any, right: Any, plan: WeightPlan | str | os.PathLike[str] | None = None, *,
+    gradients: tuple[Given, Given] | None = None, slots: tuple[Any, Any] | None = None,
+    overrides: Mapping[str, str | None] | None = None, **options: Any,
 ) -> DualResult:  # fmt: skip
     """Compare the weights of two models, each after the axis move that a copy would make.
 
@@ -38,7 +38,7 @@ def compare_weights(
         left: a Keras model or layer, or a torch module; the reference unless `reference="right"`.
         right: the same, of either framework.
         plan: which weight is which, from `plan_weights(left, right)`, also of other models built
-            alike; planned now if None.
+            alike, or the path of a saved plan; planned now if None.
         gradients: compare these in place of the weights: for each side a list in the order
             of `trainable_variables` or `parameters()`, a dict by path, or None to take what
             PyTorch keeps in `.grad`.
@@ -61,6 +61,7 @@ def compare_weights(
     Raises:
         PlanError: see `plan_weights`; or the plan is for other models, the gradients fit no weights, or the
             optimizers keep nothing yet, are of other models, or of two kinds.
+        FileError: `plan` is a path that leads to no file, or to one that cannot be read.
         OptionError: an option is unknown or has a bad value.
 
     Examples:
@@ -72,9 +73,8 @@ def compare_weights(
     """
     checked = options_from(options, accepted=COMPARE_OPTIONS)
     check_plot(checked)
-    if plan is None:
-        plan = plan_weights(left, right, overrides)
-    sides = [_arrays(model, planned) for model, planned in ((left, plan.source), (right, plan.target))]
+    plan = plan_weights(left, right, overrides) if plan is None else plan_for(plan, left, right)
+    sides = [dict(plan.source.arrays), dict(plan.target.arrays)]
     if slots is not None:
         if gradients is not None:
             raise PlanError("compare_weights compares gradients= or slots=, one at a time; call it twice.")
@@ -96,19 +96,6 @@ def compare_weights(
     findings = explain_failures(comparisons, labels) if checked.causes else None
     report = replace(build_report(facts, comparisons, settings, findings=findings), sort=checked.sort)
     return DualResult(with_pictures(report, comparisons, checked), comparisons)
-
-
-def _arrays(model: Any, planned: Inventory) -> dict[str, Any]:
-    """The arrays of a model under the paths of a plan."""
-    found = inventory_of(model)
-    shapes = [{path: facts[0] for path, facts in arrays_of(side).items()} for side in (found, planned)]
-    if shapes[0] != shapes[1]:
-        other = next(path for path in {**shapes[1], **shapes[0]} if shapes[0].get(path) != shapes[1].get(path))
-        raise PlanError(
-            f"the plan is for another {planned.framework} model than this {found.label}: {other!r} is "
-            f"{shapes[1].get(other, 'missing')} in the plan and {shapes[0].get(other, 'missing')} in the model."
-        )
-    return dict(found.arrays)
 
 
 def _check_given(gradients: Any) -> None:

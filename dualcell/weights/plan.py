@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -252,7 +253,7 @@ def plan_weights(
         >>> plan.complete, [row.target.name for row in plan.rows]
         (True, ['weight', 'bias'])
     """
-    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
+    inventories = _inventories(source, target)
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     found = configuration(matching, source, target)
     made = draft(matching)
@@ -272,27 +273,49 @@ def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
         PlanError: the file is no plan, or one for other models; the text says what differs.
         FileError: there is no such file, or it cannot be read.
     """
-    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
-    text = text_of(path)
+    text, inventories = text_of(path), _inventories(source, target)
     try:
-        found = read_draft(text, inventories[0], inventories[1])
+        found = _held(text, inventories, lambda one, other: f"Say load_plan({str(path)!r}, <the {one}>, <the {other}>)")
     except PlanError as error:
-        reason = _swapped(str(path), text, inventories) or error
-        raise PlanError(f"{str(path)!r}: {reason}. Nothing was written.") from None
+        raise PlanError(f"{str(path)!r}: {error}. Nothing was written.") from None
     return WeightPlan(inventories[0], inventories[1], found, (), _adapter(target, "target"), reviewed=True)
 
 
-def _swapped(path: str, text: str, given: Sequence[Inventory]) -> str:
-    """What to say of a plan that is for the same models the other way round; empty if it is not."""
+def plan_for(plan: Any, source: Any, target: Any) -> WeightPlan:
+    """A plan of models built alike, or the path of a saved one, for these two models.
+
+    Raises:
+        PlanError: it is no plan, or one for other models; the text says what differs.
+        FileError: there is no such file, or it cannot be read.
+    """
+    if isinstance(plan, str | os.PathLike):
+        return load_plan(Path(plan), source, target)
+    if not isinstance(plan, WeightPlan):
+        raise PlanError(
+            f"plan: expected what plan_weights or load_plan has given, or the path of a saved plan, got "
+            f"{type(plan).__name__}."
+        )
+    inventories = _inventories(source, target)
     try:
-        read_draft(text, given[1], given[0])
+        text = written(plan.draft, plan.source, plan.target, {})
+        found = _held(text, inventories, lambda one, other: f"Give the {one} first, then the {other}")
+    except PlanError as error:
+        raise PlanError(f"the plan does not fit these models: {error}.") from None
+    return replace(plan, source=inventories[0], target=inventories[1], draft=found, adapter=_adapter(target, "target"))
+
+
+def _held(text: str, inventories: Sequence[Inventory], swap: Callable[[str, str], str]) -> Draft:
+    """What a saved plan says of two models; `swap`: what to write if they are the wrong way round."""
+    try:
+        return read_draft(text, inventories[0], inventories[1])
+    except PlanError as error:
+        reason = error
+    try:
+        read_draft(text, inventories[1], inventories[0])
     except PlanError:
-        return ""
-    target, source = (f"{side.framework} {side.label}" for side in given)
-    return (
-        f"the two models are swapped: it copies from {source} to {target}. Say load_plan({path!r}, <the {source}>, "
-        f"<the {target}>)"
-    )
+        raise reason from None
+    target, source = (f"{side.framework} {side.label}" for side in inventories)
+    raise PlanError(f"the two models are swapped: it copies from {source} to {target}. {swap(source, target)}")
 
 
 def _adapter(model: Any, side: str) -> ModelAdapter:
@@ -316,17 +339,21 @@ def _way_to_model(given: Any) -> str:
     return ""
 
 
-def _inventory(model: Any, side: str) -> Inventory:
-    return replace(_adapter(model, side).inventory(model), model=model)
-
-
-def inventory_of(model: Any) -> Inventory:
+def inventory_of(model: Any, side: str = "model") -> Inventory:
     """What a model holds.
+
+    Args:
+        model: a model, layer or module.
+        side: what to call it in errors.
 
     Raises:
         PlanError: it is no model, or one that is not built yet.
     """
-    return _inventory(model, "model")
+    return replace(_adapter(model, side).inventory(model), model=model)
+
+
+def _inventories(source: Any, target: Any) -> tuple[Inventory, Inventory]:
+    return both_apart(inventory_of(source, "source"), inventory_of(target, "target"))
 
 
 def read(array: Any) -> HostArray:

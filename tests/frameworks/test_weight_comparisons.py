@@ -15,6 +15,7 @@ from keras import layers
 from torch import nn, optim
 
 import dualcell
+from dualcell import FileError, PlanError
 
 INPUTS = np.random.default_rng(0).normal(size=(64, 20)).astype(np.float32)
 
@@ -181,3 +182,51 @@ def test_two_modules_have_both_biases_compared():
     found = verdicts(dualcell.compare_weights(left, right))
     assert len(found) == 4
     assert found["bias_ih_l0 ~ bias_ih_l0"] == found["bias_hh_l0 ~ bias_hh_l0"] == "differs"
+
+
+# --- a plan that was made before ---
+
+
+def counted():
+    """A model whose layers Keras numbers through the whole session."""
+    return chain(layers.Dense(4), layers.Dense(4), shape=(4,))
+
+
+def two_linear():
+    return nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+
+
+def test_a_plan_serves_models_built_alike(tmp_path):
+    plan = dualcell.plan_weights(counted(), two_linear())
+    plan.save(tmp_path / "plan.json")
+    model, module = counted(), two_linear()
+    dualcell.load_plan(tmp_path / "plan.json", model, module).apply()
+    for known in (plan, tmp_path / "plan.json", str(tmp_path / "plan.json")):
+        result = dualcell.compare_weights(model, module, known)
+        assert {row.verdict for row in result} == {"equal"}
+        assert next(row.name for row in result) == f"{model.layers[0].name}/kernel ~ 0.weight"
+    assert not dualcell.compare_weights(counted(), module, plan)
+
+
+def test_a_plan_for_other_models_compares_nothing(tmp_path):
+    model, module = counted(), two_linear()
+    plan = dualcell.plan_weights(model, module)
+    with pytest.raises(PlanError) as error:
+        dualcell.compare_weights(module, model, plan)
+    assert str(error.value) == (
+        "the plan does not fit these models: the two models are swapped: it copies from keras Sequential to torch "
+        "Sequential. Give the keras Sequential first, then the torch Sequential."
+    )
+    with pytest.raises(PlanError, match="the plan does not fit these models: it is for another target than this "):
+        dualcell.compare_weights(model, nn.Linear(4, 4), plan)
+    with pytest.raises(FileError, match=r"'none.json' cannot be read as a weight plan: No such file or directory."):
+        dualcell.compare_weights(model, module, "none.json")
+
+
+@pytest.mark.parametrize(("plan", "kind"), [({}, "dict"), (keras.Model, "type"), (3, "int")])
+def test_what_is_no_plan_is_said(plan, kind):
+    with pytest.raises(PlanError) as error:
+        dualcell.compare_weights(nn.Linear(2, 2), nn.Linear(2, 2), plan)
+    assert str(error.value) == (
+        f"plan: expected what plan_weights or load_plan has given, or the path of a saved plan, got {kind}."
+    )
