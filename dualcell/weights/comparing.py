@@ -19,12 +19,11 @@ from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import SideFacts, build_report, settings_of
 from dualcell.result import DualResult
 from dualcell.weights.copying import added, part_values, values_of
+from dualcell.weights.gradients import Given, both_gradients
 from dualcell.weights.magnitude import proportioned
 from dualcell.weights.plan import WeightPlan, plan_for, plan_weights, read
-from dualcell.weights.rows import Row, is_added
+from dualcell.weights.rows import is_added
 from dualcell.weights.slot_pairs import both_slots, slot_pairs
-
-Given = Mapping[str, Any] | Sequence[Any] | None
 
 
 def compare_weights(
@@ -41,7 +40,7 @@ def compare_weights(
             alike, or the path of a saved plan; planned now if None.
         gradients: compare these in place of the weights: for each side a list in the order
             of `trainable_variables` or `parameters()`, a dict by path, or None to take what
-            PyTorch keeps in `.grad`.
+            PyTorch keeps in `.grad`. A weight that has none on either side makes no row.
         slots: compare in place of the weights what these two optimizers keep for each: the moments of Adam, a
             momentum, the number of steps. A row is `dense/kernel velocity ~ 0.weight exp_avg_sq`. Where Keras
             keeps a momentum with the learning rate in it and PyTorch one without, that of Keras is divided by the
@@ -81,8 +80,7 @@ def compare_weights(
         rows = list(slot_pairs(plan, both_slots((left, right), sides, slots)))
     else:
         if gradients is not None:
-            _check_given(gradients)
-            sides = [_gradients(given, arrays) for given, arrays in zip(gradients, sides, strict=True)]
+            sides = both_gradients(gradients, sides)
         pairs = _weight_pairs(plan, sides) if gradients is None else _gradient_pairs(plan, sides)
         rows = [("gradient", pair) for pair in pairs]
     each = [checked] * len(rows) if gradients is slots is None else proportioned(rows, checked)
@@ -96,49 +94,6 @@ def compare_weights(
     findings = explain_failures(comparisons, labels) if checked.causes else None
     report = replace(build_report(facts, comparisons, settings, findings=findings), sort=checked.sort)
     return DualResult(with_pictures(report, comparisons, checked), comparisons)
-
-
-def _check_given(gradients: Any) -> None:
-    kinds = Mapping | Sequence | None
-    if not (isinstance(gradients, tuple | list) and len(gradients) == 2) or any(
-        isinstance(given, str) or not isinstance(given, kinds) for given in gradients
-    ):
-        raise PlanError(
-            "gradients: expected two, (left, right), each a list in the order of the weights, a dict by path, or None "
-            f"for what PyTorch keeps in .grad, got {_kinds(gradients)}."
-        )
-
-
-def _kinds(value: Any) -> str:
-    """What was given: `bool`, or `(list, Tensor)`."""
-    if isinstance(value, tuple | list):
-        return f"({', '.join(type(each).__name__ for each in value[:3])}{', ...' if len(value) > 3 else ''})"
-    return type(value).__name__
-
-
-def _gradients(given: Given, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The gradient of each array that has one, under the array's path."""
-    if given is None:
-        if not any(hasattr(array, "grad") for array in arrays.values()):
-            raise PlanError(
-                "gradients: Keras keeps none in its model; give what tape.gradient(loss, model.trainable_variables) "
-                "returned, or the like of another backend."
-            )
-        return {path: array.grad for path, array in arrays.items() if getattr(array, "grad", None) is not None}
-    if isinstance(given, Mapping):
-        unknown = next((path for path in given if path not in arrays), None)
-        if unknown is not None:
-            raise PlanError(f"gradients: {unknown!r} is no weight of the model; it has {', '.join([*arrays][:6])}, ...")
-        return dict(given)
-    trained = [
-        path for path, array in arrays.items() if getattr(array, "trainable", getattr(array, "requires_grad", True))
-    ]
-    if len(trained) != len(given):
-        raise PlanError(
-            f"gradients: {len(given)} were given and the model has {len(trained)} trainable weights; "
-            f"give a dict by path: {', '.join(trained[:6])}, ..."
-        )
-    return {path: each for path, each in zip(trained, given, strict=True) if each is not None}
 
 
 def _weight_pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
@@ -166,25 +121,19 @@ _STATISTICS = ("mean", "variance", "steps")
 
 
 def _gradient_pairs(plan: WeightPlan, sides: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
-    """The rows of weights that both sides have."""
-    for row in plan.rows:
-        if row.sources and row.target.role not in _STATISTICS:
-            yield _gradient_pair(row, sides)
-
-
-def _gradient_pair(row: Row, sides: Sequence[Mapping[str, Any]]) -> Pair:
-    name = f"{row.source_name} ~ {row.target.name}"
-    lacking = [
-        weight.name
-        for weights, arrays in (([weight for weight, _ in row.sources], sides[0]), ([row.target], sides[1]))
-        for weight in weights
-        if weight.array not in arrays
-    ]
-    if lacking:
-        missing = Captured(missing=f"{', '.join(lacking)} has no gradient")
-        return Pair(name, missing, missing)
-    left = values_of(row.first_alone(), sides[0], read)  # two biases that are added have each the gradient of their sum
-    return Pair(name, _taken(left), _taken(part_values(sides[1], row.target, read)))
+    """The rows of weights that both sides have, and of which a side has a gradient: frozen layers have none."""
+    for each in plan.rows:
+        if each.sources and each.target.role not in _STATISTICS:
+            row = each.first_alone()  # two biases that are added have each the gradient of their sum
+            weights = row.sources[0][0], row.target
+            lacking = [weight.name for weight, side in zip(weights, sides, strict=True) if weight.array not in side]
+            name = f"{each.source_name} ~ {row.target.name}"
+            if not lacking:
+                left, right = values_of(row, sides[0], read), part_values(sides[1], row.target, read)
+                yield Pair(name, _taken(left), _taken(right))
+            elif len(lacking) == 1:
+                missing = Captured(missing=f"{lacking[0]} has no gradient")
+                yield Pair(name, missing, missing)
 
 
 def _taken(value: Any) -> Captured:

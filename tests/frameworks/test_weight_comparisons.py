@@ -230,3 +230,90 @@ def test_what_is_no_plan_is_said(plan, kind):
     assert str(error.value) == (
         f"plan: expected what plan_weights or load_plan has given, or the path of a saved plan, got {kind}."
     )
+
+
+# --- gradients as they come ---
+
+
+def two_sizes():
+    model = chain(layers.Dense(7, name="a"), layers.Dense(3, name="b"))
+    module = nn.Sequential(nn.Linear(20, 7), nn.Linear(7, 3))
+    twins(model, module)
+    backward(module)
+    return model, module, gradients_of(model)
+
+
+ORDER = "give a list in the order of the weights, a/kernel, a/bias, b/kernel, b/bias, or a dict by path."
+REFUSED = {
+    "reversed": (
+        lambda model, given: given[::-1],
+        f"gradients: that of 'a/kernel' has shape (3,), and the weight (20, 7); {ORDER}",
+    ),
+    "kernels swapped": (
+        lambda model, given: [given[2], given[1], given[0], given[3]],
+        f"gradients: that of 'a/kernel' has shape (7, 3), and the weight (20, 7); {ORDER}",
+    ),
+    "pairs": (
+        lambda model, given: list(zip(given, model.trainable_variables, strict=True)),
+        "gradients: expected a tensor for 'a/kernel', got a tuple; give the gradients alone: "
+        "[gradient for gradient, variable in pairs].",
+    ),
+    "numbers": (
+        lambda model, given: [1.0, 2.0, 3.0, 4.0],
+        f"gradients: that of 'a/kernel' has shape (), and the weight (20, 7); {ORDER}",
+    ),
+    "texts": (lambda model, given: ["x"] * 4, "gradients: expected a tensor for 'a/kernel', got a str."),
+    "sparse": (
+        lambda model, given: [tf.IndexedSlices(tf.ones((1, 7)), [0], (20, 7)), *given[1:]],
+        "gradients: that of 'a/kernel' cannot be read: tf.IndexedSlices (the gradient of a gather); "
+        "pass tf.convert_to_tensor(t).",
+    ),
+    "too few": (
+        lambda model, given: given[1:],
+        "gradients: 3 were given and the model has 4 trainable weights; give a list in their order, a/kernel, a/bias, "
+        "b/kernel, b/bias, or a dict by path.",
+    ),
+    "a path misspelt": (
+        lambda model, given: {"a/kernal": given[0]},
+        "gradients: 'a/kernal' is no weight of the model. Did you mean 'a/kernel'? It has a/kernel, a/bias, b/kernel, "
+        "b/bias.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_gradients_that_do_not_fit_are_an_error(name):
+    change, sentence = REFUSED[name]
+    model, module, given = two_sizes()
+    with pytest.raises(PlanError) as error:
+        dualcell.compare_weights(model, module, gradients=(change(model, given), None))
+    assert str(error.value) == sentence
+
+
+def test_gradients_go_by_the_names_of_keras_too():
+    model, module, given = two_sizes()
+    for names in (["a/kernel", "a/bias", "b/kernel", "b/bias"], [each.path for each in model.trainable_variables]):
+        by_name = dict(zip(names, given, strict=True))
+        assert dualcell.compare_weights(model, module, gradients=(by_name, None)).passed
+        found = verdicts(dualcell.compare_weights(model, module, gradients=(by_name | {names[0]: None}, None)))
+        assert found["a/kernel ~ 0.weight"] == "missing"
+
+
+def test_weights_that_are_frozen_on_both_sides_are_left_out():
+    model = chain(layers.Dense(7), layers.Dense(7, name="frozen"), layers.Dense(3))
+    module = nn.Sequential(nn.Linear(20, 7), nn.Linear(7, 7), nn.Linear(7, 3))
+    twins(model, module)
+    model.get_layer("frozen").trainable = False
+    backward(module)
+    result = dualcell.compare_weights(model, module, gradients=(gradients_of(model), None))
+    assert verdicts(result)["frozen/kernel ~ 1.weight"] == "missing"
+    assert "frozen/kernel has no gradient" in result["frozen/kernel ~ 1.weight"].cause
+    module[1].requires_grad_(False)
+    backward(module)
+    module[1].zero_grad()
+    result = dualcell.compare_weights(model, module, gradients=(gradients_of(model), None))
+    assert result.passed
+    assert len(result) == 4
+    module.zero_grad()
+    nothing = dualcell.compare_weights(model, module, gradients=({}, None))
+    assert (len(nothing), nothing.passed) == (0, False)

@@ -70,6 +70,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "weights/conversion.py": (22, {"numpy"}),
     "weights/line.py": (20, set()),
     "weights/slots.py": (1, set()),
+    "weights/gradients.py": (8, set()),
     "weights/magnitude.py": (11, {"numpy"}),
     "weights/slot_pairs.py": (20, {"numpy"}),
     "weights/comparing.py": (21, {"numpy"}),
