@@ -19,6 +19,7 @@ keras = pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 
 L, nn = keras.layers, torch.nn
+l1_unstructured = pytest.importorskip("torch.nn.utils.prune").l1_unstructured
 GLOROT, THIRD, HIDDEN = "glorot_uniform = xavier_uniform", "kaiming_uniform(a=√5)", "recurrent uniform"
 OF_KERNEL = f"{THIRD}, fans of the kernel"
 FORGET = "zeros, ones in the forget gate"
@@ -175,6 +176,38 @@ def test_a_keras_kernel_of_several_axes_is_counted_by_its_equation():
 def test_packed_projections_are_counted_together():
     weight = initializers(nn.MultiheadAttention(64, 4))["in_proj_weight[0 of 3]"]
     assert bound(weight) == f"U(±{np.sqrt(6 / 256):.4g})"
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_an_lstm_that_projects_its_state_is_drawn_by_its_hidden_size(directions):
+    found = named(initializers(nn.LSTM(50, 100, proj_size=30, num_layers=2, bidirectional=directions == 2)))
+    assert len(found) == 10 * directions
+    assert all(HIDDEN in names[0].split(" = ") for names in found.values()), found
+
+
+COMPUTED = {
+    "pruned": lambda module: l1_unstructured(module, "weight", 0.5),
+    "weight_norm": torch.nn.utils.parametrizations.weight_norm,
+    "spectral_norm": torch.nn.utils.parametrizations.spectral_norm,
+    "spectral_norm by hooks": torch.nn.utils.spectral_norm,
+}
+MODULES = {
+    "linear": lambda: nn.Linear(200, 220),
+    "conv": lambda: nn.Conv2d(16, 220, 3, groups=2),
+    "transposed": lambda: nn.ConvTranspose1d(20, 220, 9),
+}
+
+
+@pytest.mark.parametrize("way", COMPUTED)
+@pytest.mark.parametrize("kind", MODULES)
+def test_the_bias_of_a_kernel_that_is_computed_is_drawn_by_its_fans(kind, way):
+    module = MODULES[kind]()
+    before = initializers(module)["bias"].drawn.fits[0]
+    assert before.name == OF_KERNEL
+    state = {name: value.clone() for name, value in COMPUTED[way](module).state_dict().items()}
+    found = initializers(module)["bias"].drawn
+    assert (found.verdict, found.fits[0].name, found.fits[0].said) == ("named", OF_KERNEL, before.said)
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())  # nothing was computed
 
 
 @pytest.mark.parametrize("name", ["glorot_normal", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform",
