@@ -172,7 +172,8 @@ def _by_name(origin: Origin, fit: Fit) -> bool:
 
 
 _IN_KERAS = {"zeros": '"zeros"', "ones": '"ones"', "identity": '"identity"', "orthogonal": '"orthogonal"'}
-_IN_TORCH = {"zeros": "nn.init.zeros_({})", "ones": "nn.init.ones_({})", "identity": "nn.init.eye_({})",
+_IN_TORCH = {"zeros": "nn.init.zeros_({})", "ones": "nn.init.ones_({})",
+             "identity": "nn.init.eye_({})", "dirac": "nn.init.dirac_({})",
              "orthogonal": "nn.init.orthogonal_({})"}  # fmt: skip
 
 

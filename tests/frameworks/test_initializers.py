@@ -236,16 +236,53 @@ def test_the_initializers_of_keras(name):
         ("trunc_normal_", {"std": 0.02}, "normal(std=0.02)"),  # cut at ±2, which is 100 std
         ("zeros_", {}, "zeros"),
         ("eye_", {}, "identity"),
-        ("dirac_", {}, "dirac"),
     ],
 )  # fmt: skip
 def test_the_initializers_of_pytorch(name, options, found):
-    layer = nn.Conv2d(8, 8, 3) if name == "dirac_" else nn.Linear(*((90, 90) if name == "eye_" else (120, 300)))
+    layer = nn.Linear(120, 300)
     getattr(nn.init, name)(layer.weight, **options)
-    if name == "dirac_":
-        assert named(initializers(layer))["weight"] == ("orthogonal",)  # which a dirac kernel is, flattened
-    else:
-        assert named(initializers(layer))["weight"] == (found,)
+    assert named(initializers(layer))["weight"] == (found,)
+
+
+GAINS = {"relu": "√2", "tanh": "5/3", "selu": "3/4"}
+
+
+@pytest.mark.parametrize("name", GAINS)
+@pytest.mark.parametrize("family", ["uniform", "normal"])
+def test_a_gain_of_pytorch_is_named_and_written(name, family):
+    layer = nn.Linear(120, 500)
+    getattr(nn.init, f"xavier_{family}_")(layer.weight, nn.init.calculate_gain(name))
+    dense = sequential((120,), L.Dense(500, name="dense"))
+    result = initializers(dense, layer)
+    assert result["weight"].drawn.names[0].startswith(f"xavier_{family}(gain={GAINS[name]})")
+    assert f"  xavier_{family}(gain={GAINS[name]}): " in repr(result)
+    argument = result["dense/kernel"].fix
+    again = sequential((120,), eval(f"L.Dense(500, {argument})", {"L": L, "keras": keras}))
+    assert initializers(again, layer).rows[0].alike
+    plain = nn.Linear(120, 500)
+    exec(initializers(again, plain)["weight"].fix, {"nn": nn, "layer": plain})  # noqa: S102
+    assert initializers(plain)["weight"].drawn.names == result["weight"].drawn.names
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d(6, 4, 3), nn.Conv2d(6, 6, 2), nn.Conv2d(4, 8, 3), nn.Conv3d(3, 3, (1, 3, 5)), nn.Conv2d(6, 6, 1),
+        nn.ConvTranspose2d(6, 6, 3), nn.ConvTranspose2d(6, 4, 3),
+    ],
+    ids=lambda layer: f"{type(layer).__name__} {tuple(layer.weight.shape)}",
+)  # fmt: skip
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_dirac_kernel_is_named(layer, groups):
+    if layer.weight.shape[0] % groups:
+        groups = 3
+    nn.init.dirac_(layer.weight, groups)
+    assert named(initializers(layer))["weight"] == ("dirac",)
+    for place in ((0, 0), (1, 0)):
+        with torch.no_grad():
+            nn.init.dirac_(layer.weight, groups)
+            layer.weight[place] += 0.5
+        assert "dirac" not in named(initializers(layer))["weight"]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
