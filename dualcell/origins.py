@@ -157,7 +157,8 @@ def _origin(inventory: Inventory, layer: Layer, weight: Weight) -> Origin:
     sizes = sizes_of(inventory.framework, layer, weight)
     values = _drawn_part(_values(inventory, weight), layer)
     drawn = drawn_from(values, sizes, dtype=weight.dtype, gates=gates_of(layer))
-    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn)
+    shared = layer.kind == "attention" and inventory.framework != "torch"
+    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn, shared=shared)
 
 
 def _values(inventory: Inventory, weight: Weight) -> Array:

@@ -394,6 +394,48 @@ def test_recurrent_layers_side_by_side():
     assert "1 weight without a partner" in text
 
 
+def attention():
+    layer = L.MultiHeadAttention(4, 16)
+    layer.build((None, 7, 64), (None, 7, 64))
+    return layer
+
+
+def attention_of_keras_2():
+    kind = pytest.importorskip("tf_keras")
+    layer = kind.layers.MultiHeadAttention(4, 16)
+    layer(*[kind.backend.ones((1, 7, 64))] * 2)
+    return layer
+
+
+@pytest.mark.parametrize("make", [attention, attention_of_keras_2])
+def test_attention_has_one_argument_for_four_kernels(make):
+    """Those that PyTorch draws in two ways are drawn one by one; each line does what it says."""
+    layer, module = make(), nn.MultiheadAttention(64, 4)
+    fixes = {one.name: one.fix for row in initializers(layer, module).rows for one in row.origins if one.fix}
+    ours = {name: fix for name, fix in fixes.items() if "/" in name}
+    assert [*ours] == ["query/kernel", "key/kernel", "value/kernel", "attention_output/kernel"]
+    assert ours["query/kernel"] == (
+        "layer._query_dense.kernel.assign(keras.initializers.RandomUniform(-0.153093, 0.153093)"
+        "(layer._query_dense.kernel.shape))"
+    )
+    for line in ours.values():
+        exec(line, {"keras": keras, "layer": layer})  # noqa: S102
+    assert {row.alike for row in initializers(layer, module).rows} == {True}
+
+
+def test_one_line_is_enough_where_all_four_want_the_same():
+    layer, module = attention(), nn.MultiheadAttention(64, 4)
+    for tensor in (*module.in_proj_weight.detach().chunk(3), module.out_proj.weight):
+        nn.init.normal_(tensor, std=0.02)
+    fixes = {row.left.fix for row in initializers(layer, module).rows}
+    assert fixes == {"kernel_initializer=keras.initializers.RandomNormal(stddev=0.02)", ""}
+    nn.init.zeros_(module.out_proj.weight)
+    fixes = [row.left.fix for row in initializers(layer, module).rows if row.left.fix]
+    assert fixes[3] == (
+        'layer._output_dense.kernel.assign(keras.initializers.get("zeros")(layer._output_dense.kernel.shape))'
+    )
+
+
 def test_two_models_of_one_framework_are_called_left_and_right():
     text = repr(initializers(nn.Linear(9, 9), nn.Linear(9, 9)))
     assert re.search(r"weight +left", text)
