@@ -81,10 +81,7 @@ def _read(label: str, text: str) -> Guide:
             GuideSide(side.framework, arrays_of(side), _names(saved.get(name, {})), left)
             for side, name, left in zip(sides, ("source", "target"), draft.left, strict=True)
         )
-        counts = {str(name): int(count) for name, count in document.get(COUNTS, {}).items()}
-        if not counts.keys() <= target.arrays.keys():
-            raise ValueError(f"it counts steps of {_first_not(counts, target.arrays)!r}, which the target has not")
-        return Guide(label, draft, source, target, counts)
+        return Guide(label, draft, source, target, document.get(COUNTS, {}))
     except PlanError as error:
         raise PlanError(f"{label}: {error}. Nothing was written.") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -105,10 +102,6 @@ def _inventory(saved: Mapping[str, Any]) -> Inventory:
 
 def _names(saved: Mapping[str, Any]) -> Names:
     return {str(name): tuple(map(str, names)) for name, names in saved.items()}
-
-
-def _first_not(names: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    return next(name for name in names if name not in known)
 
 
 def check_complete(guide: Guide, *, partial: bool) -> None:

@@ -479,7 +479,7 @@ def test_a_weight_without_a_place_that_does_something(tmp_path, monkeypatch):
         ),
         (
             lambda plan: json.dumps(plan | {"counts": plan["counts"] | {"x": 1}}),
-            "it is no weight plan of dualcell: ValueError: it counts steps of 'x', which the target has not.",
+            "'counts' names 'x', which the target has not.",
         ),
     ],
 )

@@ -246,6 +246,65 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path, path, ke
     assert said in refusal(tmp_path, lambda document: at(document, *path).update({key: []}))
 
 
+def put(value, *path):
+    """Write a value into a document at a path."""
+    *path, last = path
+    return lambda document: at(document, *path).__setitem__(last, value)
+
+
+FIRST = ("rows", 0, "sources", 0)
+STEPS = "'transpose', 'reshape', 'gates', 'features first', 'features last'"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (put("one/kernal", *FIRST, "array"),
+         "row 1 reads 'one/kernal', which the source has not; the nearest is 'one/kernel'"),
+        (put("0.wieght", "rows", 0, "target", "array"),
+         "row 1 writes '0.wieght', which the target has not; the nearest is '0.weight'"),
+        (put(["zz"], "source", "left over"), "'left over' of the source names 'zz', which the source has not"),
+        (put({"0.weigth": 2}, "target", "tied"),
+         "'tied' of the target names '0.weigth', which the target has not; the nearest is '0.weight'"),
+        (put({"one/kernal": ["x"]}, "in files", "source"),
+         "'in files' names 'one/kernal', which the source has not; the nearest is 'one/kernel'"),
+        (put(3, "counts", "1.num_batches"),
+         "'counts' names '1.num_batches', which the target has not; the nearest is '1.num_batches_tracked'"),
+        (put("mxnet", "source", "framework"), "the source is of 'mxnet', expected keras or torch"),
+        (put([[4, 3], "float99"], "source", "arrays", "one/kernel"),
+         "one/kernel of the source is 'float99', which is no dtype; as in 'float32'"),
+        (put([["rotate", [1, 0]]], *FIRST, "move"),
+         f'the move of one/kernel has the step ["rotate", [1, 0]]; steps begin with {STEPS}'),
+        (put(["gates"], *FIRST, "move"), f'the move of one/kernel has the step "gates"; steps begin with {STEPS}'),
+        (put([[[1, 0]]], *FIRST, "move"), f"the move of one/kernel has the step [[1, 0]]; steps begin with {STEPS}"),
+        (put([["transpose", "10"]], *FIRST, "move"),
+         "the move of one/kernel has the step [\"transpose\", \"10\"]: '10' are no sizes or axes"),
+        (put([["transpose"]], *FIRST, "move"),
+         'the move of one/kernel has the step ["transpose"]: it has too few or too many parts'),
+        (lambda document: document["rows"][1]["sources"].append(document["rows"][1]["sources"][0]),
+         "row 2 reads one/bias twice, and would add it to itself; take one out"),
+    ],
+)  # fmt: skip
+def test_what_a_hand_got_wrong_is_named(tmp_path, edit, said):
+    assert refusal(tmp_path, edit) == said
+
+
+def test_a_name_under_what_is_left_out_if_neutral(tmp_path):
+    def made():
+        return keras.Sequential([keras.Input((4,)), layers.Dense(3, name="one")]), nn.Linear(4, 3, bias=False)
+
+    said = refusal(tmp_path, put("one/bais", "left out if neutral", 0, "source", "array"), made)
+    assert said == "'left out if neutral' names 'one/bais', which the source has not; the nearest is 'one/bias'"
+
+
+def test_an_editor_may_mark_the_text_as_utf_8(tmp_path):
+    model, module = pair()
+    path = tmp_path / "plan.json"
+    dualcell.plan_weights(model, module).save(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert dualcell.load_plan(path, model, module).complete
+
+
 def test_a_row_has_either_sources_or_a_value(tmp_path):
     said = refusal(tmp_path, lambda document: document["rows"][0].update(value=0.0))
     assert said.endswith("the row of 0.weight needs either sources or a value")
