@@ -60,6 +60,13 @@ def _check(file: MappedFile, inside: dict[str, Member]) -> None:
             f"{str(file.path)!r} is a TorchScript archive, which holds code; "
             "save its weights: torch.save(torch.jit.load(path).state_dict(), 'weights.pt')."
         )
+    if "archive_format" in names:
+        raise FileError(
+            f"{str(file.path)!r} is a torch.export archive, which holds a program, and its name would end in .pt2; "
+            "save its weights: torch.save(torch.export.load(path).state_dict, 'weights.pt')."
+        )
+    if "data.pkl" not in names:
+        file.refuse("it has no member 'data.pkl', which torch.save writes")
     for member in inside.values():
         if member.is_packed:
             file.refuse(f"its member {member.name!r} is compressed, and torch writes none that is")

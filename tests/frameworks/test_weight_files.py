@@ -84,6 +84,17 @@ def test_bfloat16_and_float16_of_keras(tmp_path):
         assert (row.verdict, row.figures.left_dtype, row.figures.right_dtype) == ("equal", dtype, dtype)
 
 
+def test_bfloat16_in_the_old_file_of_keras(tmp_path):
+    """Which Keras itself cannot read again."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16", name="d")]).save(tmp_path / "m.h5")
+    said = refusal(tmp_path / "m.h5")
+    assert said.startswith("'m.h5' holds elements of 2 bytes without a type in 'model_weights/d/")
+    assert said.endswith(
+        "which is how Keras saves bfloat16 in .h5, and cannot read it itself; save the weights again, as in "
+        "model.save_weights('model.weights.h5')."
+    )
+
+
 # --- torch ---
 
 
@@ -222,6 +233,20 @@ def test_torchscript_and_old_files(tmp_path):
         "'x.pt' is no zip archive, the only kind of file that torch can map; if it is an old checkpoint that you "
         "trust, save it again: torch.save(torch.load(path, weights_only=True), path)."
     )
+
+
+def test_other_archives(tmp_path):
+    program = torch.export.export(small_net().eval(), (torch.ones(1, 3),))
+    torch.export.save(program, tmp_path / "x.pt2")
+    (tmp_path / "x.pt2").rename(tmp_path / "x.pt")
+    assert refusal(tmp_path / "x.pt") == (
+        "'x.pt' is a torch.export archive, which holds a program, and its name would end in .pt2; save its weights: "
+        "torch.save(torch.export.load(path).state_dict, 'weights.pt')."
+    )
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("x/other", b"")
+    what = "it has no member 'data.pkl', which torch.save writes"
+    assert refusal(tmp_path / "x.pt") == f"'x.pt' is not a sound .pt file: {what}. Write or fetch it again."
 
 
 def again(source, target, edit=lambda name, data: data, method=zipfile.ZIP_STORED):
