@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dualcell.errors import FileError, PlanError
+from dualcell.paths import path_of
 
 VERSION = 1
 LEFT_OUT, LEFT_OVER, TIED, COUNTS, NAMES = "left out", "left over", "tied", "counts", "in files"
@@ -44,8 +45,9 @@ def text_of(path: str | Path) -> str:
     Raises:
         FileError: there is no such file, or it cannot be read as text.
     """
+    path = path_of(path, "plan")
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
         raise FileError(f"{str(path)!r} cannot be read as a weight plan: {reason}.") from None

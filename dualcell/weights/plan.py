@@ -13,6 +13,7 @@ from dualcell.coded import HostArray
 from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
+from dualcell.paths import path_of
 from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
@@ -111,7 +112,7 @@ class WeightPlan:
             FileError: it cannot be written.
         """
         text = self.text()
-        with whole_file(Path(path), force=True) as partial:
+        with whole_file(path_of(path, "path"), force=True) as partial:
             partial.write_text(text, encoding="utf-8")
 
     def text(self) -> str:

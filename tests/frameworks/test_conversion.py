@@ -518,6 +518,28 @@ def test_paths_that_cannot_be_written_or_read(ready, tmp_path):
     )
 
 
+def test_what_is_no_path(ready):
+    said = "; convert knows files only, a model is saved first and a plan may be what plan_weights has given."
+    assert refusal("m.weights.h5", "x.safetensors", {}) == f"plan: expected the path of a file, got dict{said}"
+    assert refusal("m.weights.h5", "x.safetensors", image_net()) == (
+        f"plan: expected the path of a file, got {type(image_net()).__name__}{said}"
+    )
+    assert refusal(image_model(), "x.safetensors", ready) == (
+        f"source: expected the path of a file, got {type(image_model()).__name__}{said}"
+    )
+    assert refusal("m.weights.h5", 3, ready) == "to: expected the path of a file, got int."
+    assert refusal("m.weights.h5", "x" * 300 + ".safetensors", ready).endswith(
+        ".safetensors' cannot be written: File name too long."
+    )
+    assert refusal("x" * 300 + ".h5", "x.safetensors", ready).endswith(".h5' cannot be opened: File name too long.")
+    dualcell.convert(b"m.weights.h5", b"x.safetensors", b"plan.json")
+    assert Path("x.safetensors").exists()
+    with pytest.raises(FileError, match="path: expected the path of a file, got dict"):
+        ready.save({})
+    with pytest.raises(FileError, match="plan: expected the path of a file, got dict"):
+        dualcell.load_plan({}, image_model(), image_net())
+
+
 @pytest.mark.parametrize("before", ["module.", "_orig_mod.", "_orig_mod.module."])
 def test_names_from_within_data_parallel_and_compile(tmp_path, before):
     net, model = filled_net(image_net()), image_model()

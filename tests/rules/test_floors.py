@@ -23,6 +23,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/__init__.py": (0, set()),  # empty on purpose: it runs before every file of its folder
     "render/__init__.py": (0, set()),
     "errors.py": (0, set()),
+    "paths.py": (1, set()),
     "lanes.py": (0, set()),
     "screen.py": (0, set()),
     "strided.py": (0, {"numpy"}),
@@ -59,7 +60,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "weights/boundary.py": (4, set()),
     "weights/copying.py": (5, {"numpy"}),
     "weights/table.py": (0, set()),
-    "weights/document.py": (1, set()),
+    "weights/document.py": (2, set()),
     "weights/notation.py": (5, set()),
     "weights/configuration.py": (9, set()),
     "weights/naming.py": (8, set()),
