@@ -352,6 +352,17 @@ def test_the_command(ready, capsys):
     assert main([*arguments, "--force"]) == 0
 
 
+def test_ctrl_c_ends_the_command_with_one_line(ready, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dualcell.weights.conversion.stage", interrupted)
+    before = {path.name for path in here()}
+    assert main(["convert", "m.weights.h5", "--to", "n.safetensors", "--plan", "plan.json"]) == 130
+    assert capsys.readouterr() == ("", "dualcell: interrupted.\n")
+    assert {path.name for path in here()} == before
+
+
 def test_the_command_imports_no_framework(ready):
     code = (
         "import sys; from dualcell.command import main\n"
