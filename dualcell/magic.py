@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython.core.error import InputRejected, UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
@@ -53,8 +53,11 @@ class DualMagics(Magics):
         return options_from({name: getattr(self, name) for name in self.trait_names(config=True)})
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
+    def dual(  # noqa: D102 - the parser's help, below
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Any:
         __tracebackhide__ = True
         from dualcell.blocks import DIFF, INIT, OPEN, POWER, WEIGHTS, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
@@ -79,7 +82,8 @@ class DualMagics(Magics):
                     f"the last result. For another one: dualcell.parity_power(result)."
                 )
             return told(parity_power)
-        words, namespace = line.strip().partition(verb)[2], getattr(self.shell, "user_ns", {})
+        # where the line stands in a function, its own names come first
+        words, namespace = line.strip().partition(verb)[2], {**getattr(self.shell, "user_ns", {}), **(local_ns or {})}
         if verb == WEIGHTS:
             from dualcell.weights.line import plan_line
 

@@ -13,7 +13,7 @@ USAGE = "%dual weights SOURCE -> TARGET [--apply] [--partial] [--allow-dtype]"
 
 
 def plan_line(text: str, namespace: Mapping[str, Any]) -> WeightPlan:
-    """The plan that a line asks for; nothing is copied without `--apply`.
+    """The plan that a line asks for; nothing is copied without `--apply`, and then it says so.
 
     Args:
         text: what follows `%dual weights`: two expressions with `->` between, and flags.
@@ -35,9 +35,9 @@ def plan_line(text: str, namespace: Mapping[str, Any]) -> WeightPlan:
         raise OptionError(f"{flags[0]} says how to copy, and nothing is copied without --apply. Usage: {USAGE}")
     source, target = (_value(side, namespace) for side in sides)
     plan = plan_weights(source, target)
-    if "--apply" in flags:
-        plan.apply(partial="--partial" in flags, allow_dtype="--allow-dtype" in flags)
-    return plan
+    if "--apply" not in flags:
+        return plan
+    return plan.apply(partial="--partial" in flags, allow_dtype="--allow-dtype" in flags)
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> Any:
