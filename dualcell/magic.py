@@ -17,6 +17,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
+from dualcell.lines import INIT, LINES, POWER, WEIGHTS
 from dualcell.options import DTYPES, INITS, LAYOUTS, MAGIC, SORTS, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
@@ -59,14 +60,14 @@ class DualMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Any:
         __tracebackhide__ = True
-        from dualcell.blocks import DIFF, INIT, OPEN, POWER, WEIGHTS, fence_verb
+        from dualcell.blocks import DIFF, OPEN, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
 
         if cell is not None:
             return run_cell(self.shell, f"%%{MAGIC} {line}\n{cell}")
         verb = fence_verb(line)
-        if line.strip() in ("", "-h", "--help", "help") or "--help" in line.split():
-            print(build_parser().format_help())
+        if line.strip() in ("", "help") or {"-h", "--help"} & {*line.split()}:
+            print(LINES[verb].text() if verb in LINES else build_parser().format_help())
             return None
         if verb in (*SPELLINGS, DIFF, OPEN):
             raise UsageError(
@@ -92,7 +93,7 @@ class DualMagics(Magics):
             from dualcell.origins import initializers_named
 
             return told(lambda: initializers_named(words, namespace))
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER, WEIGHTS, INIT))
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, *LINES))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 

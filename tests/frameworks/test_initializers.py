@@ -533,7 +533,7 @@ def test_the_models_of_a_namespace():
     [
         ("", "%dual init takes one model or two, there are 3: a, b, c. Write %dual init MODEL MODEL."),
         ("a b c", "%dual init takes one model or two, there are 3: a, b, c. Write %dual init MODEL MODEL."),
-        ("nowhere", "%dual init: 'nowhere' raised NameError: name 'nowhere' is not defined"),
+        ("nowhere", "%dual init: there is no 'nowhere'. Models here: a, b, c."),
         ("x", "expected a Keras model or layer, or a torch.nn.Module, got a int."),
     ],
 )  # fmt: skip
@@ -542,6 +542,13 @@ def test_a_line_that_cannot_be_followed_says_why(line, sentence):
     with pytest.raises(OptionError) as error:
         initializers_named(line, namespace)
     assert str(error.value) == sentence
+
+
+def test_a_name_that_is_misspelt():
+    with pytest.raises(OptionError, match=r"%dual init: there is no 'nett'. Did you mean 'net'\?"):
+        initializers_named("nett", {"net": nn.Linear(2, 2)})
+    with pytest.raises(OptionError, match=r"%dual init: there is no 'net'. No name here is bound to a model."):
+        initializers_named("net", {"nett": 3})
 
 
 def test_no_model_in_sight():

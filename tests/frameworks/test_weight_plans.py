@@ -861,7 +861,9 @@ def test_a_line_plans_and_copies_only_if_it_says_so():
         ('net -> net {"0": "1"}', "Overrides are given in Python: dualcell.plan_weights(source, target, {...})."),
         ("net -> net --aply", "--aply: no such option. Did you mean '--apply'?"),
         ("net -> net --partial", "nothing is copied without --apply"),
-        ("net -> nothing", "'nothing' raised NameError: name 'nothing' is not defined"),
+        ("net -> nett", "%dual weights: there is no 'nett'. Did you mean 'net'?"),
+        ("net -> nothing", "%dual weights: there is no 'nothing'. Models here: net."),
+        ("net -> net.nothing", "%dual weights: 'net.nothing' raised AttributeError: "),
     ],
 )
 def test_a_line_that_is_none_is_an_error(line, sentence):

@@ -36,6 +36,14 @@ def test_in_a_function_it_is_about_the_functions_own_models(shell):
     shell.succeed("def outside(mine):\n    %dual weights mine -> right\noutside(left)")  # the global ones come after
 
 
+def test_a_name_that_is_misspelt_is_told_the_nearest_model(shell):
+    shell.succeed(SETUP)
+    reply = shell.run("%dual weights lefft -> right")
+    assert reply.stderr == "UsageError: %dual weights: there is no 'lefft'. Did you mean 'left'?\n"
+    reply = shell.run("%dual init zebra")
+    assert reply.stderr == "UsageError: %dual init: there is no 'zebra'. Models here: left, right.\n"
+
+
 def test_the_line_stands_beside_fences(shell):
     shell.succeed(SETUP)
     shell.succeed(

@@ -24,6 +24,8 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "render/__init__.py": (0, set()),
     "errors.py": (0, set()),
     "paths.py": (1, set()),
+    "lines.py": (0, set()),
+    "expressions.py": (8, set()),
     "lanes.py": (0, set()),
     "screen.py": (0, set()),
     "strided.py": (0, {"numpy"}),
