@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from dualcell.errors import FrameworkError, OptionError, did_you_mean
+from dualcell.errors import FrameworkError, OptionError, did_you_mean, nearest
 from dualcell.frameworks.registry import framework_named, spellings
+from dualcell.lines import LINES
 from dualcell.options import (
     BLOCK_OPTIONS,
     COMPARE_OPTIONS,
@@ -27,7 +28,6 @@ from dualcell.options import (
 from dualcell.sources import CodeLine
 
 OPEN, DIFF = "cell", "diff"  # the verbs that are not frameworks
-POWER, WEIGHTS, INIT = "power", "weights", "init"  # lines of their own, which belong to no run
 _HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\b(?!\.)(.*)$")
 _NEAR_HEADER = re.compile(r"^#\s*-{2,}\s*([A-Za-z_]\w*)\s*(?::[^-]*)?-{2,}\s*$")
 # what a quote can stand in, whichever begins first: `!ls it's`, `# it's`, or a string.
@@ -205,7 +205,7 @@ def fence_verb(text: str) -> str:
 def is_header(text: str) -> bool:
     """Whether a fence begins a block. Other verbs and bare options are not fences."""
     verb = fence_verb(text)
-    return verb not in (OPEN, DIFF, POWER, WEIGHTS, INIT, "") and verb.isidentifier()
+    return verb not in (OPEN, DIFF, "", *LINES) and verb.isidentifier()
 
 
 def read_block(
@@ -397,6 +397,9 @@ def _header(block: RawBlock) -> _Header:
     if rest.startswith(":"):
         label, dashes, options = rest[1:].partition(" --")
         label, rest = label.strip(), dashes + options
+    line = nearest(word, (*spellings(), *LINES))
+    if line in LINES:
+        raise OptionError(f"Line {block.line}: `%dual {word}`: unknown. Did you mean `%dual {line}`?")
     try:
         return _Header(framework_named(word), label, parse_line(rest))
     except (OptionError, FrameworkError) as error:

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `dualcell`; those of the process if None.
 
     Returns:
-        0, or 2 after a message that says what was wrong.
+        0; 2 after a message that says what was wrong; 130 after Ctrl-C, as shells have it.
     """
     parsed = _parser().parse_args(arguments)
     try:
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DualError as error:
         sys.stderr.write(f"dualcell: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("dualcell: interrupted.\n")
+        return 130
     return 0
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from dualcell.frameworks.registry import ADAPTERS, SPELLINGS
+from dualcell.lines import LINES
 from dualcell.options import (
     BLOCK_OPTIONS,
     COMPARE_OPTIONS,
@@ -61,7 +62,7 @@ def complete(line: str, cell: str = "", devices: Iterable[str] = ()) -> list[str
     word = re.split(r"[\s\"'~=]", typed)[-1]
     before = typed[: len(typed) - len(word)].split()
     if sign != "%%" and not before:
-        alone = ("diff", "power", "weights", "init", "--help") if sign == "%" else ()
+        alone = ("diff", *LINES, "--help") if sign == "%" else ()
         offered: Iterable[str] = (*_FRAMEWORKS, *alone)
     elif sign == "#":
         offered = _after(before, word, (), devices, BLOCK_OPTIONS)

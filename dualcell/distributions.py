@@ -12,7 +12,7 @@ All that remain are named, but for those that another one explains a hundred tim
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -265,6 +265,51 @@ INITIALIZERS: tuple[Initializer, ...] = (
 )  # fmt: skip
 
 
+def _with_gain(squared: float, gain: str, keras: str, torch: str, kaiming: str = "") -> Iterator[Initializer]:
+    """The rows of one of the gains of `nn.init.calculate_gain`, in the words of Keras and of PyTorch.
+
+    Args:
+        squared: the gain squared.
+        gain: in words.
+        keras: the gain squared, as Keras' `VarianceScaling` takes it.
+        torch: what `calculate_gain` is given.
+        kaiming: what `kaiming_uniform_` is given; empty if that has a row of its own already.
+    """
+    kinds = [("uniform", "uniform", "U(±{}·√({}/{}))", (6, 3))]
+    if "0.01" not in torch:  # no numbers tell that normal distribution from the one of relu
+        kinds.append(("normal", "untruncated_normal", "N(0, ({})²·{}/{})", (2, 1)))
+
+    def glorot(fan_in: int, fan_out: int) -> float:
+        return squared * 2 / (fan_in + fan_out)
+
+    def he(fan_in: int, fan_out: int) -> float:
+        return squared / fan_in
+
+    for kind, in_keras, formula, (of_both, of_one) in kinds:
+        yield Initializer(
+            f"xavier_{kind}(gain={gain})", formula.format(gain, of_both, "(fan_in + fan_out)"),
+            _scaled(glorot, kind), f'keras.initializers.VarianceScaling({keras}, "fan_avg", "{in_keras}")',
+            f"nn.init.xavier_{kind}_({{}}, nn.init.calculate_gain({torch}))", _GAIN,
+        )  # fmt: skip
+        if kaiming:
+            yield Initializer(
+                f"kaiming_{kind}({kaiming})", formula.format(gain, of_one, "fan_in"),
+                _scaled(he, kind), f'keras.initializers.VarianceScaling({keras}, "fan_in", "{in_keras}")',
+                f"nn.init.kaiming_{kind}_({{}}, {kaiming})", _GAIN,
+            )  # fmt: skip
+
+
+_GAIN = "with a gain of torch.nn.init.calculate_gain"
+# tried where none of the others fits
+GAINS: tuple[Initializer, ...] = (
+    *_with_gain(2, "√2", "2", "'relu'"),
+    *_with_gain(25 / 9, "5/3", "25 / 9", "'tanh'", "nonlinearity='tanh'"),
+    *_with_gain(9 / 16, "3/4", "9 / 16", "'selu'", "nonlinearity='selu'"),
+    *_with_gain(2 / 1.0001, "√(2/1.0001)", "2 / 1.0001", "'leaky_relu', 0.01", "a=0.01"),
+    *_with_gain(2 / 1.04, "√(2/1.04)", "2 / 1.04", "'leaky_relu', 0.2", "a=0.2"),
+)
+
+
 @dataclass(frozen=True)
 class Fit:
     """An initializer that the numbers may be drawn from.
@@ -361,7 +406,9 @@ def drawn_from(values: Array, sizes: Iterable[Sizes] = (), *, dtype: str = "", g
     exact = tuple(_exact(values, numbers, gates))
     if exact:
         return Drawn("named", exact, numbers)
-    found = _told(numbers, list(_candidates(numbers, sizes)))
+    ways = list(sizes)
+    found = _told(numbers, list(_candidates(numbers, ways, INITIALIZERS)))
+    found = found or _told(numbers, list(_candidates(numbers, ways, GAINS)))
     if found and not are_independent(values):
         found = ()
     if found and all(numbers.count < needed(fit.distribution) for fit in found if fit.distribution):
@@ -425,10 +472,12 @@ def _exact(values: Array, numbers: Numbers, gates: int) -> Iterator[Fit]:
     if values.ndim == 1 and _is_forget_bias(values):
         yield Fit("zeros, ones in the forget gate", "", "0, 1, 0, 0", source="Jozefowicz et al. 2015")
         return
-    if values.ndim == 2 and numbers.low == 0 and values.shape[0] == values.shape[1]:
-        if np.array_equal(values, np.eye(len(values)) * values[0, 0]):
-            yield Fit("identity", "", f"{values[0, 0]:g} I")
-            return
+    if values.ndim == 2 and numbers.low == 0 and np.array_equal(values, np.eye(*values.shape) * values[0, 0]):
+        yield Fit("identity", "", f"{values[0, 0]:g} I")
+        return
+    if 2 < values.ndim < 6 and numbers.low == 0 and _is_dirac(values):
+        yield Fit("dirac", "", "dirac")
+        return
     yield from _orthogonal(values, numbers, gates)
 
 
@@ -439,6 +488,16 @@ def _is_forget_bias(values: Array) -> bool:
     """The bias of Keras' LSTM: its four gates are input, forget, candidate, output."""
     units, rest = divmod(values.size, 4)
     return not rest and bool(np.array_equal(values, np.repeat([0, 1, 0, 0], units)))
+
+
+def _is_dirac(values: Array) -> bool:
+    """Whether a convolution of PyTorch lets each of its first channels through, in some number of groups."""
+    middle = values[(slice(None), slice(None), *(size // 2 for size in values.shape[2:]))]
+    passed = np.flatnonzero(middle[:, 0])
+    group = int(passed[1]) if passed.size > 1 else len(middle)  # outputs of one
+    if passed.size == 0 or len(middle) % group or np.count_nonzero(values) != np.count_nonzero(middle):
+        return False
+    return np.array_equal(middle, np.tile(np.eye(group, middle.shape[1]), (len(middle) // group, 1)))
 
 
 _VECTORS = 256  # of a matrix are tested
@@ -488,11 +547,13 @@ def _nearly(step: float, length: int) -> float:
 # --- what is drawn by chance ---
 
 
-def _candidates(numbers: Numbers, sizes: Iterable[Sizes]) -> Iterator[tuple[Fit, float]]:
+def _candidates(
+    numbers: Numbers, sizes: Sequence[Sizes], catalogue: Iterable[Initializer]
+) -> Iterator[tuple[Fit, float]]:
     """The initializers that are not rejected, each with its mean log likelihood."""
     seen: set[tuple[str, Distribution]] = set()
-    for counted in list(sizes) or [Sizes()]:
-        for one in INITIALIZERS:
+    for counted in sizes or [Sizes()]:
+        for one in catalogue:
             distribution = one.make(counted)
             if distribution is None or (one.name, distribution) in seen:
                 continue

@@ -63,5 +63,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         >>> did_you_mean("zebra", ["probs", "dense"])
         ''
     """
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like another one; empty if none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

@@ -15,6 +15,7 @@ from dualcell.coded import HostArray
 from dualcell.errors import FileError
 from dualcell.frameworks.registry import needed, state_files
 from dualcell.mapped import map_file, npy_array, safetensors_tensors
+from dualcell.paths import path_of
 from dualcell.shards import INDEX, folder_tensors, indexed_tensors
 
 # files that others open: how
@@ -38,7 +39,16 @@ def open_file(path: os.PathLike[str]) -> HostArray | dict[str, Any]:
         FileError: there is no such file, it is of another kind, not sound, or asks for code to run.
         FrameworkError: the library that reads it, h5py or torch, is not installed.
     """
-    path = Path(path)
+    path = path_of(path, "path")
+    try:
+        return _opened(path)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{str(path)!r} cannot be opened: {error.strerror or error}.") from error
+
+
+def _opened(path: Path) -> HostArray | dict[str, Any]:
     if path.is_dir() and path.suffix.lower() not in _READERS:
         return folder_tensors(path)
     name = path.name.lower()

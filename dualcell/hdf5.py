@@ -157,6 +157,12 @@ class _Reader:
         if dtype.kind == "V" and dtype.names is None and dtype.itemsize == 2 and said == "bfloat16":
             self.dtypes[name] = "bfloat16"
             return
+        if dtype.kind == "V" and dtype.names is None and dtype.itemsize == 2:
+            raise FileError(
+                f"{str(self.file.path)!r} holds elements of 2 bytes without a type in {name!r}, which is how Keras "
+                "saves bfloat16 in .h5, and cannot read it itself; save the weights again, as in "
+                "model.save_weights('model.weights.h5')."
+            )
         kind = "text" if dtype.kind in "OSU" else f"dtype {dtype}"
         raise FileError(
             f"{str(self.file.path)!r} holds {kind} in {name!r}, expected numbers: it is no file of weights."

@@ -23,6 +23,7 @@ class Origin:
         drawn: what was found.
         bars: the share of its numbers in each of `BINS` equal bins, which are the same for both sides.
         fix: what to write for the other side's initializer; empty if nothing is to be changed.
+        shared: the layer has one argument for this weight and for others, as Keras' attention has.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Origin:
     drawn: Drawn
     bars: tuple[float, ...] = ()
     fix: str = ""
+    shared: bool = False
 
     @property
     def said(self) -> str:
@@ -102,7 +104,7 @@ def build_initializers_report(
     labels: tuple[str, ...], rows: Iterable[InitializersRow], notes: Iterable[str] = ()
 ) -> InitializersReport:
     """Add histograms on one scale, what to write, formulas and a summary."""
-    finished = tuple(_finished(row) for row in rows)
+    finished = _apart([_finished(row) for row in rows])
     fits = [fit for row in finished for one in row.origins if one.drawn.verdict == "named" for fit in one.drawn.fits]
     formulas = {(_bare(fit), fit.formula, fit.source): None for fit in fits if fit.formula}
     summary = _pairs_in_words(finished) if len(labels) > 1 else _weights_in_words(finished)
@@ -121,6 +123,30 @@ def _finished(row: InitializersRow) -> InitializersRow:
         return replace(one, bars=bars, fix=fix)
 
     return InitializersRow(drawn(row.left, row.right), drawn(row.right, row.left))
+
+
+def _apart(rows: Sequence[InitializersRow]) -> tuple[InitializersRow, ...]:
+    """Weights of one argument that want one initializer each: what to write for each instead of for all."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for one in (one for row in rows for one in row.origins if one.shared):
+        wanted.setdefault(_argument_of(one), set()).add(one.fix)
+
+    def alone(one: Origin | None) -> Origin | None:
+        if one is None or not (one.shared and one.fix and len(wanted[_argument_of(one)]) > 1):
+            return one
+        part, weight = one.name.split("/")[-2:]
+        array = f"layer._{part.removeprefix('attention_')}_dense.{weight}"  # without `_` in Keras 3 alone
+        spelled = one.fix.partition("=")[2]
+        made = f"keras.initializers.get({spelled})" if spelled[0] == '"' else spelled
+        return replace(one, fix=f"{array}.assign({made}({array}.shape))")
+
+    return tuple(InitializersRow(alone(row.left), alone(row.right)) for row in rows)
+
+
+def _argument_of(one: Origin) -> tuple[str, str]:
+    """The path of a layer and the kind of its weight: `attention/query/kernel` -> `attention`, `kernel`."""
+    path, _, weight = one.name.rpartition("/")
+    return path.rpartition("/")[0], weight
 
 
 def _bare(fit: Fit) -> str:
@@ -172,7 +198,8 @@ def _by_name(origin: Origin, fit: Fit) -> bool:
 
 
 _IN_KERAS = {"zeros": '"zeros"', "ones": '"ones"', "identity": '"identity"', "orthogonal": '"orthogonal"'}
-_IN_TORCH = {"zeros": "nn.init.zeros_({})", "ones": "nn.init.ones_({})", "identity": "nn.init.eye_({})",
+_IN_TORCH = {"zeros": "nn.init.zeros_({})", "ones": "nn.init.ones_({})",
+             "identity": "nn.init.eye_({})", "dirac": "nn.init.dirac_({})",
              "orthogonal": "nn.init.orthogonal_({})"}  # fmt: skip
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython.core.error import InputRejected, UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, CFloat, Enum, Int, List, Unicode
 
 from dualcell.errors import DualError, did_you_mean
+from dualcell.lines import INIT, LINES, POWER, WEIGHTS
 from dualcell.options import DTYPES, INITS, LAYOUTS, MAGIC, SORTS, Options, build_parser, options_from
 from dualcell.project import project_options
 from dualcell.usage import defaults, usage
@@ -53,17 +54,20 @@ class DualMagics(Magics):
         return options_from({name: getattr(self, name) for name in self.trait_names(config=True)})
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def dual(self, line: str, cell: str | None = None) -> Any:  # noqa: D102 - the parser's help, below
+    def dual(  # noqa: D102 - the parser's help, below
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Any:
         __tracebackhide__ = True
-        from dualcell.blocks import DIFF, INIT, OPEN, POWER, WEIGHTS, fence_verb
+        from dualcell.blocks import DIFF, OPEN, fence_verb
         from dualcell.frameworks.registry import SPELLINGS
 
         if cell is not None:
             return run_cell(self.shell, f"%%{MAGIC} {line}\n{cell}")
         verb = fence_verb(line)
-        if line.strip() in ("", "-h", "--help", "help") or "--help" in line.split():
-            print(build_parser().format_help())
+        if line.strip() in ("", "help") or {"-h", "--help"} & {*line.split()}:
+            print(LINES[verb].text() if verb in LINES else build_parser().format_help())
             return None
         if verb in (*SPELLINGS, DIFF, OPEN):
             raise UsageError(
@@ -79,7 +83,8 @@ class DualMagics(Magics):
                     f"the last result. For another one: dualcell.parity_power(result)."
                 )
             return told(parity_power)
-        words, namespace = line.strip().partition(verb)[2], getattr(self.shell, "user_ns", {})
+        # where the line stands in a function, its own names come first
+        words, namespace = line.strip().partition(verb)[2], {**getattr(self.shell, "user_ns", {}), **(local_ns or {})}
         if verb == WEIGHTS:
             from dualcell.weights.line import plan_line
 
@@ -88,7 +93,7 @@ class DualMagics(Magics):
             from dualcell.origins import initializers_named
 
             return told(lambda: initializers_named(words, namespace))
-        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, POWER, WEIGHTS, INIT))
+        nearest = did_you_mean(verb, (*SPELLINGS, DIFF, *LINES))
         raise UsageError(f"`%dual {verb}`: unknown.{nearest} `%dual --help` lists what there is.")
 
 

@@ -50,7 +50,7 @@ def map_file(path: Path) -> MappedFile:
         FileError: there is no such file, it is empty, or it may not be read.
     """
     if not path.is_file():
-        raise FileError(f"{str(path)!r} is {'no file.' if path.exists() else f'not there.{_neighbour(path)}'}")
+        raise FileError(f"{str(path)!r} is {_instead_of_a_file(path)}")
     try:
         with path.open("rb") as stream:
             if not os.fstat(stream.fileno()).st_size:
@@ -60,6 +60,14 @@ def map_file(path: Path) -> MappedFile:
         raise
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
+
+
+def _instead_of_a_file(path: Path) -> str:
+    if path.exists():
+        return "no file."
+    if path.is_symlink():
+        return f"a link to {str(path.readlink())!r}, which leads nowhere."
+    return f"not there.{_neighbour(path)}"
 
 
 def _neighbour(path: Path) -> str:

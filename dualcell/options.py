@@ -15,6 +15,7 @@ from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from dualcell.errors import OptionError, did_you_mean
+from dualcell.lines import lines_in_brief
 from dualcell.pictures.kinds import AUTO, KINDS, LAYERS, read_kinds
 from dualcell.tolerance import Tolerances, tolerances
 
@@ -266,7 +267,9 @@ the same in an ordinary cell, where editors keep completion and linting:
   %dual torch
   ...
   %dual diff CAPTURE ... [options]
-"""
+
+lines of their own (each has a --help):
+""" + lines_in_brief()
 
 
 def option_flags() -> list[str]:

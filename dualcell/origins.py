@@ -10,6 +10,7 @@ import numpy as np
 from dualcell.cause import Array
 from dualcell.distributions import drawn_from
 from dualcell.errors import OptionError, PlanError
+from dualcell.expressions import models_in, valued
 from dualcell.frameworks.base import plain_array
 from dualcell.frameworks.registry import model_adapter
 from dualcell.initializers_report import (
@@ -109,23 +110,15 @@ def initializers_named(line: str, namespace: Mapping[str, Any]) -> InitializersR
     captures = parse_line(line.replace("->", "~")).captures
     names = [name.strip() for capture in captures for name in capture.split("~") if name.strip()]
     if not names:
-        found = {name: value for name, value in namespace.items() if name[:1] != "_" and model_adapter(value)}
+        found = models_in(namespace)
         names = list({id(value): name for name, value in reversed(found.items())}.values())[::-1]
     if not 1 <= len(names) <= MOST:
         found_said = f"there are {len(names)}: {', '.join(names)}" if names else "no name is bound to one"
         raise OptionError(f"%dual init takes one model or two, {found_said}. Write %dual init MODEL MODEL.")
-    return initializers(*(_valued(name, namespace) for name in names))
+    return initializers(*(valued(name, namespace, "%dual init") for name in names))
 
 
 MOST = 2  # models side by side
-
-
-def _valued(name: str, namespace: Mapping[str, Any]) -> Any:
-    """The value of a name or expression of the user's."""
-    try:
-        return eval(name, dict(namespace))  # noqa: S307 - the user's own words, in the user's own namespace
-    except Exception as error:
-        raise OptionError(f"%dual init: {name!r} raised {type(error).__name__}: {error}") from None
 
 
 def _inventory(model: Any) -> Inventory:
@@ -157,7 +150,8 @@ def _origin(inventory: Inventory, layer: Layer, weight: Weight) -> Origin:
     sizes = sizes_of(inventory.framework, layer, weight)
     values = _drawn_part(_values(inventory, weight), layer)
     drawn = drawn_from(values, sizes, dtype=weight.dtype, gates=gates_of(layer))
-    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn)
+    shared = layer.kind == "attention" and inventory.framework != "torch"
+    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn, shared=shared)
 
 
 def _values(inventory: Inventory, weight: Weight) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ def whole_file(path: Path, *, force: bool) -> Generator[Path]:
         with partial.open("rb+") as stream:
             os.fsync(stream.fileno())
         check_free(path, force=force)  # it may have been written meanwhile
+        if path.exists():
+            partial.chmod(stat.S_IMODE(path.stat().st_mode))
         partial.replace(path)
     except OSError as error:
         if isinstance(error, FileError):
@@ -48,12 +51,32 @@ def check_free(path: Path, *, force: bool) -> None:
     Raises:
         FileError: see `whole_file`.
     """
+    try:
+        problem = _problem(path, force=force)
+    except (OSError, ValueError) as error:  # a name that is too long or has a NUL in it, a folder that is closed
+        problem = f"cannot be written: {getattr(error, 'strerror', None) or error}"
+    if problem:
+        raise FileError(f"{str(path)!r} {problem}.")
+
+
+def _problem(path: Path, *, force: bool) -> str:
     if not path.parent.is_dir():
-        raise FileError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first.")
+        return f"cannot be written: there is no folder {str(path.parent)!r}; make it first"
     if path.is_dir() or (path.exists() and not path.is_file()):
-        raise FileError(f"{str(path)!r} cannot be written: there is something else than a file; name another path.")
-    if path.exists() and not force:
-        raise FileError(f"{str(path)!r} is there already; name another path, or force it: force=True, --force.")
+        return "cannot be written: there is something else than a file; name another path"
+    if _is_there(path) and not force:
+        link = "" if path.exists() else f", a link to {str(path.readlink())!r}, which leads nowhere"
+        return f"is there already{link}; name another path, or force it: force=True, --force"
+    return ""
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something, be it a link to nothing."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _flush_folder(folder: Path) -> None:

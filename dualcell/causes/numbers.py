@@ -114,7 +114,9 @@ _WHOLE: dict[str, tuple[Callable[[Array], Array], str]] = {
 
 
 def _is_whole(values: Array) -> bool:
-    return bool((np.abs(values - np.round(values)) <= _OFF * np.maximum(1, np.abs(values))).all())
+    """Whether all are whole numbers but for rounding; numbers near 0 are merely small."""
+    whole = np.round(values)
+    return bool(whole.any() and (np.abs(values - whole) <= _OFF * np.maximum(1, np.abs(values))).all())
 
 
 def _whole(left: Array, right: Array, facts: Facts) -> Step | None:

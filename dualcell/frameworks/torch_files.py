@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
+from reprlib import repr as brief
 from typing import Any, NoReturn
 
 import torch
 
 from dualcell.errors import FileError
 from dualcell.mapped import MappedFile
+from dualcell.pickled import Call, calls
 from dualcell.zipped import Member, members
 
 _LONGEST_PICKLE = 100_000_000  # bytes, without the tensors
@@ -57,11 +60,54 @@ def _check(file: MappedFile, inside: dict[str, Member]) -> None:
             f"{str(file.path)!r} is a TorchScript archive, which holds code; "
             "save its weights: torch.save(torch.jit.load(path).state_dict(), 'weights.pt')."
         )
+    if "archive_format" in names:
+        raise FileError(
+            f"{str(file.path)!r} is a torch.export archive, which holds a program, and its name would end in .pt2; "
+            "save its weights: torch.save(torch.export.load(path).state_dict, 'weights.pt')."
+        )
+    if "data.pkl" not in names:
+        file.refuse("it has no member 'data.pkl', which torch.save writes")
     for member in inside.values():
         if member.is_packed:
             file.refuse(f"its member {member.name!r} is compressed, and torch writes none that is")
-        if member.name.endswith(".pkl") and member.size > _LONGEST_PICKLE:
-            file.refuse(f"its member {member.name!r} has {member.size} bytes, more than {_LONGEST_PICKLE}")
+        if member.name.endswith(".pkl"):
+            if member.size > _LONGEST_PICKLE:
+                file.refuse(f"its member {member.name!r} has {member.size} bytes, more than {_LONGEST_PICKLE}")
+            _check_calls(file, file.data[member.start : member.start + member.size])
+
+
+def _check_calls(file: MappedFile, pickle: bytes) -> None:
+    """Refuse calls that torch allows and that make any amount of memory out of a few bytes."""
+    try:
+        found = next((call for call in calls(pickle) if _grows(call)), None)
+    except ValueError as error:
+        file.refuse(str(error), error)
+    if found is not None:
+        given = ", ".join(brief(each) if isinstance(each, int | str) else "..." for each in found.arguments or (None,))
+        raise FileError(
+            f"{str(file.path)!r} may unpack to far more than it holds: to read it, {found.name}({given}) would have to "
+            "be called, which torch.save never writes. It was not; save the state dict alone: "
+            "torch.save(net.state_dict(), 'weights.pt')."
+        )
+
+
+_BARE = re.compile(r"torch(\.\w+)*\.(\w*Tensor|(Unt|T)ypedStorage)")
+
+
+def _grows(call: Call) -> bool:
+    """Whether a call is one by which a few bytes become many: as `bytearray(1 << 40)`, or a set of a tensor."""
+    if call.name.startswith("torch."):
+        return bool(_BARE.fullmatch(call.name))
+    if call.name == "_codecs.encode":  # bytes are written so; other codecs make bytes of bytes, and again
+        return call.arguments is None or call.arguments[1:] != ("latin1",)
+    if not call.name.startswith(("builtins.", "collections.")):  # it is not allowed, unless by the user
+        return False
+    return call.arguments is None or any(not _is_held(each) for each in call.arguments)
+
+
+def _is_held(value: Any) -> bool:
+    """Whether a value lies in the pickle itself."""
+    return value is None or (isinstance(value, Call) and value.name == "_codecs.encode")
 
 
 def _refuse_code(file: MappedFile) -> None:

@@ -16,6 +16,7 @@ from dualcell.errors import FileError, PlanError
 from dualcell.frameworks.registry import needed
 from dualcell.mapped import CODED
 from dualcell.narrow import table_named
+from dualcell.paths import path_of
 from dualcell.weights.copying import check_dropped, stage
 from dualcell.weights.filed import facts_of, filed_arrays
 from dualcell.weights.guide import Guide, check_complete, guide_of
@@ -79,15 +80,15 @@ def convert(
         FileError: the source cannot be read, or the target not be written.
         FrameworkError: h5py or torch is not installed, which such a file needs.
     """
-    target = Path(to)
+    target, given = path_of(to, "to"), path_of(source, "source", _NO_FILE)
     suffix = _suffix(target)
     if plan is None:
         raise PlanError(_NO_PLAN)
-    guide = guide_of(plan if isinstance(plan, WeightPlan) else Path(plan))
+    guide = guide_of(plan if isinstance(plan, WeightPlan) else path_of(plan, "plan", _NO_FILE))
     check_free(target, force=force)
     check_complete(guide, partial=partial)
     _check_kind(guide, target, suffix)
-    arrays = filed_arrays(Path(source), guide)
+    arrays = filed_arrays(given, guide)
     check_dropped(guide.draft.dropped, arrays, read)
     outputs = _outputs(guide, arrays, _keras_name if suffix == _KERAS else _plain_name)
     with whole_file(target, force=force) as path:
@@ -95,6 +96,7 @@ def convert(
     return Converted(target, tuple(output.name for output in outputs), target.stat().st_size)
 
 
+_NO_FILE = "; convert knows files only, a model is saved first and a plan may be what plan_weights has given"
 _NO_PLAN = (
     "a conversion needs a plan, which says what belongs where. Make one from both models, which may hold any values: "
     "dualcell.plan_weights(keras_model, net).save('plan.json'), then name it: --plan plan.json, plan='plan.json'."

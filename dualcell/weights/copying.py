@@ -44,7 +44,12 @@ def values_of(row: Row, arrays: Mapping[str, Any], read: Read) -> HostArray:
     """The values a row writes, in the target's layout; a view where nothing is computed."""
     if not row.sources:
         return np.full(row.target.shape, row.fill, np.float32)
-    first, *others = [_moved(weight, move, arrays, read) for weight, move in row.sources]
+    return added([_moved(weight, move, arrays, read) for weight, move in row.sources])
+
+
+def added(values: Sequence[HostArray]) -> HostArray:
+    """The sum of some arrays; of one, that array itself."""
+    first, *others = values
     if not others:
         return first
     whole = decoded(codes_of(first), first)

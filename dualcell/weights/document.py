@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from dualcell.errors import PlanError
+from dualcell.errors import FileError, PlanError
+from dualcell.paths import path_of
 
 VERSION = 1
 LEFT_OUT, LEFT_OVER, TIED, COUNTS, NAMES = "left out", "left over", "tied", "counts", "in files"
@@ -36,6 +39,20 @@ _MOST = 4
 _AGAIN = "make the plan again with plan_weights(...).save(...)"
 
 
+def text_of(path: str | Path) -> str:
+    """The text of a saved plan.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read as text.
+    """
+    path = path_of(path, "plan")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
+        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {reason}.") from None
+
+
 def document_of(text: str) -> dict[str, Any]:
     """What the text of a saved plan says, not yet held against models.
 
@@ -49,6 +66,10 @@ def document_of(text: str) -> dict[str, Any]:
         raise PlanError(f"it says 'dualcell weight plan': {version!r}, expected {VERSION}")
     for part, where, value in _parts(document):
         _check_keys(part, where, value)
+    for side in ("source", "target"):
+        _check_side(side, document[side])
+    _check_names(document)
+    _check_counts(document)
     _check_covered(document)
     return document
 
@@ -94,6 +115,60 @@ def _check_keys(part: str, where: str, value: Any) -> None:
     lacking = next((key for key in needed if key not in value), None)
     if lacking is not None:
         raise PlanError(f"{where} lacks {lacking!r}; put it back, or {_AGAIN}")
+
+
+# --- names ---
+
+_FRAMEWORKS = ("keras", "torch")
+_DTYPE = re.compile(r"bool|q?u?int(\d|16|32|64)(x2)?|bfloat16|float(16|32|64|128)|float\d_\w+|complex(32|64|128|256)")
+
+
+def _check_side(side: str, saved: Mapping[str, Any]) -> None:
+    if saved["framework"] not in _FRAMEWORKS:
+        raise PlanError(f"the {side} is of {saved['framework']!r}, expected {' or '.join(_FRAMEWORKS)}")
+    wrong = next((name for name, (_, dtype) in saved["arrays"].items() if not _DTYPE.fullmatch(dtype)), None)
+    if wrong is not None:
+        raise PlanError(f"{wrong} of the {side} is {saved['arrays'][wrong][1]!r}, which is no dtype; as in 'float32'")
+
+
+def _check_names(document: Mapping[str, Any]) -> None:
+    """See that whatever names an array names one that its model has, and that no row reads one twice."""
+    for side, where, name in _named(document):
+        known = document[side]["arrays"]
+        if name not in known:
+            near = "".join(f"; the nearest is {each!r}" for each in difflib.get_close_matches(name, known, n=1))
+            raise PlanError(f"{where} {name!r}, which the {side} has not{near}")
+    for number, row in enumerate(document["rows"], 1):
+        read = [(each["array"], tuple(each.get("part", ()))) for each in row.get("sources", ())]
+        twice = next((array for array, part in read if read.count((array, part)) > 1), None)
+        if twice is not None:
+            raise PlanError(f"row {number} reads {twice} twice, and would add it to itself; take one out")
+
+
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(side, words for where it stands, name) of each mention of an array."""
+    for number, row in enumerate(document["rows"], 1):
+        yield from (("source", f"row {number} reads", each["array"]) for each in row.get("sources", ()))
+        yield "target", f"row {number} writes", row["target"]["array"]
+    for one in document["left out if neutral"]:
+        yield "source", "'left out if neutral' names", one["source"]["array"]
+    for side in ("source", "target"):
+        yield from ((side, f"{LEFT_OVER!r} of the {side} names", name) for name in document[side][LEFT_OVER])
+        yield from ((side, f"{TIED!r} of the {side} names", name) for name in document[side].get(TIED, {}))
+        yield from ((side, f"{NAMES!r} names", name) for name in document.get(NAMES, {}).get(side, {}))
+    yield from (("target", f"{COUNTS!r} names", name) for name in document.get(COUNTS, {}))
+
+
+_MOST_STEPS = 2**63 - 1  # PyTorch counts in int64
+
+
+def _check_counts(document: Mapping[str, Any]) -> None:
+    for name, count in document.get(COUNTS, {}).items():
+        if type(count) is not int or not 0 <= count <= _MOST_STEPS:
+            raise PlanError(
+                f"{COUNTS!r} says that {name} is {json.dumps(count)[:40]}, expected a number of steps, from 0 to "
+                f"{_MOST_STEPS}"
+            )
 
 
 # --- whether it covers the weights of both models ---

@@ -32,6 +32,9 @@ def sizes_of(framework: str, layer: Layer, weight: Weight) -> tuple[Sizes, ...]:
         kernel = _kernel(layer)
         if kernel is not None and kernel is not weight and hidden is None:
             found = [_of_kernel(sizes) for sizes in sizes_of(framework, layer, kernel)] + found
+        computed = _computed_kernel(layer) if framework == "torch" and weight.name.endswith("bias") else None
+        if computed is not None:
+            found = [_of_kernel(Sizes(*fans_of(framework, computed))), *found]
     found = found + _by_equation(layer, shape, hidden) or [Sizes(hidden=hidden)]
     unlike = {(one.fan_in, one.fan_out): one for one in reversed(found)}
     return tuple(one for one in found if unlike[one.fan_in, one.fan_out] is one)
@@ -94,15 +97,30 @@ def _whole(weight: Weight) -> Shape:
 
 
 def _hidden(layer: Layer) -> int | None:
-    if layer.kind not in _RECURRENT:
-        return None
-    recurrent = layer.role("recurrent_kernel")
-    return recurrent.canonical[-1] if recurrent is not None else None
+    """Units of a recurrent layer, however large the state is that it feeds back."""
+    if layer.kind in _RECURRENT:
+        kernel = layer.role("input_kernel")
+        return kernel.canonical[0] // _RECURRENT[layer.kind] if kernel is not None else None
+    ours = any(kind.__name__ in ("RNNBase", "RNNCellBase") for kind in type(layer.source).__mro__)
+    return int(layer.source.hidden_size) if ours else None
 
 
 def _kernel(layer: Layer) -> Weight | None:
     """The weight whose fans its layer's biases are drawn by."""
     return next((weight for weight in layer.weights if len(weight.shape) > 1), None)
+
+
+def _computed_kernel(layer: Layer) -> Shape | None:
+    """The shape of PyTorch's kernel where that is computed from other tensors (pruned, or with its norm apart)."""
+    module = layer.source
+    if layer.kind != "weight":
+        return None
+    if hasattr(module, "in_features") and hasattr(module, "out_features"):
+        return module.out_features, module.in_features
+    if not hasattr(module, "in_channels") or not hasattr(module, "kernel_size"):
+        return None
+    ends = (module.in_channels, module.out_channels) if module.transposed else (module.out_channels, module.in_channels)
+    return (ends[0], ends[1] // module.groups, *module.kernel_size)
 
 
 def _by_equation(layer: Layer, shape: Shape, hidden: int | None) -> list[Sizes]:

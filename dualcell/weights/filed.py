@@ -36,11 +36,8 @@ def filed_arrays(path: Path, guide: Guide) -> dict[str, Any]:
     arrays = {name: opened[names[0]] for name, names in found.items() if names}
     for name, array in arrays.items():
         there, dtype = facts_of(array).dtype, guide.source.arrays[name][1]
-        if _is_float(there) != _is_float(dtype):
-            raise guide.refuse(
-                f"says that {name} is {dtype}, and in the file it is {there}: numbers of another kind, as in a "
-                f"quantized model, are no weights without their scales"
-            )
+        if _kind(there) != _kind(dtype):
+            raise guide.refuse(f"says that {name} is {dtype}, and in the file it is {there}: {_WHY[_kind(there)]}")
     return arrays
 
 
@@ -51,8 +48,15 @@ def facts_of(array: Any) -> ArrayFacts:
     return facts
 
 
-def _is_float(dtype: str) -> bool:
-    return "float" in dtype or "complex" in dtype
+def _kind(dtype: str) -> str:
+    return next((kind for kind in ("complex", "float") if kind in dtype), "whole")
+
+
+_WHY = {
+    "complex": "imaginary parts, for which there is no place",
+    "float": "numbers of another kind",
+    "whole": "numbers of another kind, as in a quantized model, are no weights without their scales",
+}
 
 
 # --- names ---
@@ -67,7 +71,13 @@ def _arrays(path: Path) -> dict[str, Any]:
     others = [str(name) for name, value in opened.items() if not isinstance(name, str) or array_adapter(value) is None]
     if others:
         raise FileError(f"{str(path)!r} holds more than arrays: {listed(others)}; {_alone(path, opened)}.")
-    return {_plain(name): value for name, value in opened.items()}
+    arrays = {_plain(name): value for name, value in opened.items()}
+    for name, value in arrays.items():
+        adapter: Any = array_adapter(value)
+        reason = "" if name.startswith(_BESIDE) else adapter.why_not(value)
+        if reason:
+            raise FileError(f"{str(path)!r} holds {name!r}, of which no values can be read: {reason}.")
+    return arrays
 
 
 def _alone(path: Path, opened: Opened) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dualcell.errors import FileError, PlanError
-from dualcell.weights.document import COUNTS, NAMES, TIED, document_of
+from dualcell.errors import PlanError
+from dualcell.weights.document import COUNTS, NAMES, TIED, document_of, text_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
 from dualcell.weights.notation import Arrays, arrays_of, read_draft
 from dualcell.weights.plan import WeightPlan
@@ -68,14 +68,7 @@ def guide_of(plan: WeightPlan | str | Path) -> Guide:
     """
     if isinstance(plan, WeightPlan):
         return _read("the plan", plan.text())
-    path = Path(plan)
-    try:
-        return _read(repr(str(path)), path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, FileError):
-            raise
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {reason}.") from None
+    return _read(repr(str(plan)), text_of(plan))
 
 
 def _read(label: str, text: str) -> Guide:
@@ -88,10 +81,7 @@ def _read(label: str, text: str) -> Guide:
             GuideSide(side.framework, arrays_of(side), _names(saved.get(name, {})), left)
             for side, name, left in zip(sides, ("source", "target"), draft.left, strict=True)
         )
-        counts = {str(name): int(count) for name, count in document.get(COUNTS, {}).items()}
-        if not counts.keys() <= target.arrays.keys():
-            raise ValueError(f"it counts steps of {_first_not(counts, target.arrays)!r}, which the target has not")
-        return Guide(label, draft, source, target, counts)
+        return Guide(label, draft, source, target, document.get(COUNTS, {}))
     except PlanError as error:
         raise PlanError(f"{label}: {error}. Nothing was written.") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -112,10 +102,6 @@ def _inventory(saved: Mapping[str, Any]) -> Inventory:
 
 def _names(saved: Mapping[str, Any]) -> Names:
     return {str(name): tuple(map(str, names)) for name, names in saved.items()}
-
-
-def _first_not(names: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    return next(name for name in names if name not in known)
 
 
 def check_complete(guide: Guide, *, partial: bool) -> None:

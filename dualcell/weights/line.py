@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualcell.errors import OptionError, did_you_mean
+from dualcell.expressions import valued
+from dualcell.lines import LINES, WEIGHTS
 from dualcell.weights.plan import WeightPlan, plan_weights
 
 FLAGS = ("--apply", "--partial", "--allow-dtype")
-USAGE = "%dual weights SOURCE -> TARGET [--apply] [--partial] [--allow-dtype]"
+USAGE = LINES[WEIGHTS].usage
 
 
 def plan_line(text: str, namespace: Mapping[str, Any]) -> WeightPlan:
-    """The plan that a line asks for; nothing is copied without `--apply`.
+    """The plan that a line asks for; nothing is copied without `--apply`, and then it says so.
 
     Args:
         text: what follows `%dual weights`: two expressions with `->` between, and flags.
@@ -35,16 +37,21 @@ def plan_line(text: str, namespace: Mapping[str, Any]) -> WeightPlan:
         raise OptionError(f"{flags[0]} says how to copy, and nothing is copied without --apply. Usage: {USAGE}")
     source, target = (_value(side, namespace) for side in sides)
     plan = plan_weights(source, target)
-    if "--apply" in flags:
-        plan.apply(partial="--partial" in flags, allow_dtype="--allow-dtype" in flags)
-    return plan
+    if "--apply" not in flags:
+        return plan
+    return plan.apply(partial="--partial" in flags, allow_dtype="--allow-dtype" in flags)
 
 
 def _value(expression: str, namespace: Mapping[str, Any]) -> Any:
+    if "{" in expression and not _is_expression(expression):
+        said = f"{expression!r} is no model. Overrides are given in Python"
+        raise OptionError(f"{said}: dualcell.plan_weights(source, target, {{...}}). Usage: {USAGE}")
+    return valued(expression, namespace, "%dual weights")
+
+
+def _is_expression(text: str) -> bool:
     try:
-        return eval(expression, dict(namespace))  # noqa: S307 - the user's own expression
-    except Exception as error:  # whatever the user's expression raises is told in one line
-        if isinstance(error, SyntaxError) and "{" in expression:
-            said = f"{expression!r} is no model. Overrides are given in Python"
-            raise OptionError(f"{said}: dualcell.plan_weights(source, target, {{...}}). Usage: {USAGE}") from None
-        raise OptionError(f"{expression!r} raised {type(error).__name__}: {error}. Usage: {USAGE}") from None
+        compile(text, "", "eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True

@@ -198,7 +198,7 @@ def _read_row(saved: Mapping[str, Any], source: _Side, target: _Side) -> Row:
     sources: list[tuple[Weight, Move]] = []
     for each in saved.get("sources", ()):
         one = source.weight(each)
-        move = tuple(_read_step(step) for step in each["move"])
+        move = tuple(_read_step(step, one.name) for step in each["move"])
         shape = one.shape
         for step in move:
             _check(step, shape)
@@ -227,8 +227,17 @@ def _whole(numbers: Sequence[Any]) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _read_step(saved: Sequence[Any]) -> Step:
-    return _STEPS[saved[0]](*saved[1:])
+def _read_step(saved: Any, name: str) -> Step:
+    kind = saved[0] if isinstance(saved, list) and saved else None
+    if not isinstance(kind, str) or kind not in _STEPS:
+        raise PlanError(
+            f"the move of {name} has the step {json.dumps(saved)[:60]}; steps begin with {', '.join(map(repr, _STEPS))}"
+        )
+    try:
+        return _STEPS[kind](*saved[1:])
+    except (TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it has too few or too many parts"
+        raise PlanError(f"the move of {name} has the step {json.dumps(saved)[:60]}: {reason}") from None
 
 
 def _check(step: Step, shape: Shape) -> None:

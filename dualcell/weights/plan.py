@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from dualcell.coded import HostArray
-from dualcell.errors import FileError, PlanError
+from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
+from dualcell.paths import path_of
 from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
 from dualcell.weights.configuration import Configuration, configuration, norm_hints
 from dualcell.weights.copying import all_or_nothing, check_dropped, is_exact, stage, untangled
+from dualcell.weights.document import text_of
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
@@ -25,6 +28,7 @@ from dualcell.weights.notation import arrays_of, read_draft, written
 from dualcell.weights.outputs import outputs_apart
 from dualcell.weights.rows import Draft, Row, draft, left_out
 from dualcell.weights.table import PlanTable
+from dualcell.written import whole_file
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,8 +143,17 @@ class WeightPlan:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it."""
-        Path(path).write_text(self.text(), encoding="utf-8")
+        """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it.
+
+        Args:
+            path: the file; one that is there is replaced when the new one is whole.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        text = self.text()
+        with whole_file(path_of(path, "path"), force=True) as partial:
+            partial.write_text(text, encoding="utf-8")
 
     def text(self) -> str:
         """What `save` writes."""
@@ -292,7 +305,7 @@ def plan_weights(
         >>> plan.complete, [row.target.name for row in plan.rows]
         (True, ['weight', 'bias'])
     """
-    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
+    inventories = _inventories(source, target)
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     found = configuration(matching, source, target)
     made = draft(matching)
@@ -312,30 +325,49 @@ def load_plan(path: str | Path, source: Any, target: Any) -> WeightPlan:
         PlanError: the file is no plan, or one for other models; the text says what differs.
         FileError: there is no such file, or it cannot be read.
     """
-    inventories = both_apart(_inventory(source, "source"), _inventory(target, "target"))
+    text, inventories = text_of(path), _inventories(source, target)
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"{str(path)!r} cannot be read as a weight plan: {type(error).__name__}: {error}") from None
-    try:
-        found = read_draft(text, inventories[0], inventories[1])
+        found = _held(text, inventories, lambda one, other: f"Say load_plan({str(path)!r}, <the {one}>, <the {other}>)")
     except PlanError as error:
-        reason = _swapped(str(path), text, inventories) or error
-        raise PlanError(f"{str(path)!r}: {reason}. Nothing was written.") from None
+        raise PlanError(f"{str(path)!r}: {error}. Nothing was written.") from None
     return WeightPlan(inventories[0], inventories[1], found, (), _adapter(target, "target"), reviewed=True)
 
 
-def _swapped(path: str, text: str, given: Sequence[Inventory]) -> str:
-    """What to say of a plan that is for the same models the other way round; empty if it is not."""
+def plan_for(plan: Any, source: Any, target: Any) -> WeightPlan:
+    """A plan of models built alike, or the path of a saved one, for these two models.
+
+    Raises:
+        PlanError: it is no plan, or one for other models; the text says what differs.
+        FileError: there is no such file, or it cannot be read.
+    """
+    if isinstance(plan, str | os.PathLike):
+        return load_plan(Path(plan), source, target)
+    if not isinstance(plan, WeightPlan):
+        raise PlanError(
+            f"plan: expected what plan_weights or load_plan has given, or the path of a saved plan, got "
+            f"{type(plan).__name__}."
+        )
+    inventories = _inventories(source, target)
     try:
-        read_draft(text, given[1], given[0])
+        text = written(plan.draft, plan.source, plan.target, {})
+        found = _held(text, inventories, lambda one, other: f"Give the {one} first, then the {other}")
+    except PlanError as error:
+        raise PlanError(f"the plan does not fit these models: {error}.") from None
+    return replace(plan, source=inventories[0], target=inventories[1], draft=found, adapter=_adapter(target, "target"))
+
+
+def _held(text: str, inventories: Sequence[Inventory], swap: Callable[[str, str], str]) -> Draft:
+    """What a saved plan says of two models; `swap`: what to write if they are the wrong way round."""
+    try:
+        return read_draft(text, inventories[0], inventories[1])
+    except PlanError as error:
+        reason = error
+    try:
+        read_draft(text, inventories[1], inventories[0])
     except PlanError:
-        return ""
-    target, source = (f"{side.framework} {side.label}" for side in given)
-    return (
-        f"the two models are swapped: it copies from {source} to {target}. Say load_plan({path!r}, <the {source}>, "
-        f"<the {target}>)"
-    )
+        raise reason from None
+    target, source = (f"{side.framework} {side.label}" for side in inventories)
+    raise PlanError(f"the two models are swapped: it copies from {source} to {target}. {swap(source, target)}")
 
 
 def _adapter(model: Any, side: str) -> ModelAdapter:
@@ -359,17 +391,21 @@ def _way_to_model(given: Any) -> str:
     return ""
 
 
-def _inventory(model: Any, side: str) -> Inventory:
-    return replace(_adapter(model, side).inventory(model), model=model)
-
-
-def inventory_of(model: Any) -> Inventory:
+def inventory_of(model: Any, side: str = "model") -> Inventory:
     """What a model holds.
+
+    Args:
+        model: a model, layer or module.
+        side: what to call it in errors.
 
     Raises:
         PlanError: it is no model, or one that is not built yet.
     """
-    return _inventory(model, "model")
+    return replace(_adapter(model, side).inventory(model), model=model)
+
+
+def _inventories(source: Any, target: Any) -> tuple[Inventory, Inventory]:
+    return both_apart(inventory_of(source, "source"), inventory_of(target, "target"))
 
 
 def read(array: Any) -> HostArray:

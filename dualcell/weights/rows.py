@@ -147,6 +147,12 @@ def is_count(layer: Layer, weight: Weight) -> bool:
     return any(role.counter and role.name == weight.role for role in KINDS[layer.kind])
 
 
+def is_added(row: Row, before: Row) -> bool:
+    """Whether a weight without a source is a second bias, whose sum with that of the row before the source holds."""
+    joins = {role.name: role.joins for role in KINDS[row.kind]}
+    return not row.sources and before.kind == row.kind and joins.get(row.target.role) == before.target.role
+
+
 def rows_of(match: Match) -> Iterator[Row | Dropped | Problem]:
     """The rows of a match, in the order of the target's weights."""
     source, target = match.source, match.target

@@ -14,9 +14,8 @@ from dualcell.errors import PlanError
 from dualcell.frameworks.registry import model_adapter
 from dualcell.pairs import Pair
 from dualcell.weights.copying import part_values, values_of
-from dualcell.weights.kinds import KINDS
 from dualcell.weights.plan import WeightPlan, read
-from dualcell.weights.rows import Row
+from dualcell.weights.rows import Row, is_added
 from dualcell.weights.slots import STEP, Slot, Slots
 
 Both = tuple[Slots, Slots]
@@ -50,12 +49,12 @@ def both_slots(models: tuple[Any, Any], arrays: Sequence[Mapping[str, Any]], opt
     return left, right
 
 
-def slot_pairs(plan: WeightPlan, both: Both) -> Iterator[Pair]:
-    """The rows; one for each weight and role that a side keeps something for."""
+def slot_pairs(plan: WeightPlan, both: Both) -> Iterator[tuple[str, Pair]]:
+    """(role, row) for each weight and role that a side keeps something for."""
     before: Row | None = None
     for row in plan.rows:
         alone = [replace(row, sources=(source,)) for source in row.sources]
-        if before is not None and _is_added(row, before):  # its gradient is that of the bias it is added to
+        if before is not None and is_added(row, before):  # its gradient is that of the bias it is added to
             alone = [replace(row, sources=before.sources)]
         for one in alone or [row]:
             yield from _pairs(one, both)
@@ -65,16 +64,10 @@ def slot_pairs(plan: WeightPlan, both: Both) -> Iterator[Pair]:
     for side, paths in enumerate(plan.draft.left):
         yield from (pair for path in paths for pair in _alone(path, path, both, side))
     for problem in plan.draft.problems:
-        yield Pair(problem.name, Captured(missing=problem.reason), Captured(missing=problem.reason))
+        yield "", Pair(problem.name, Captured(missing=problem.reason), Captured(missing=problem.reason))
 
 
-def _is_added(row: Row, before: Row) -> bool:
-    """Whether a weight without a source is a second bias, whose sum with the first one the source holds."""
-    joins = {role.name: role.joins for role in KINDS[row.kind]}
-    return not row.sources and before.kind == row.kind and joins.get(row.target.role) == before.target.role
-
-
-def _pairs(row: Row, both: Both) -> Iterator[Pair]:
+def _pairs(row: Row, both: Both) -> Iterator[tuple[str, Pair]]:
     """A pair for each role that a side keeps of this row's weights."""
     paths = row.sources[0][0].array if row.sources else "", row.target.array
     for role in _roles(both):
@@ -88,7 +81,7 @@ def _pairs(row: Row, both: Both) -> Iterator[Pair]:
                 else Captured(missing=_lacking(both[index], paths[index], slots[index]))
                 for index, has in enumerate(kept)
             ]
-            yield Pair(names, *sides)
+            yield role, Pair(names, *sides)
 
 
 def _values(row: Row, side: int, slots: tuple[Slot | None, Slot | None]) -> Captured:
@@ -142,13 +135,13 @@ def _lacking(slots: Slots, path: str, slot: Slot | None) -> str:
     return f"this {slots.label} keeps no {slot.name} of {path!r} yet: it had no gradient"
 
 
-def _alone(path: str, name: str, both: Both, side: int) -> Iterator[Pair]:
+def _alone(path: str, name: str, both: Both, side: int) -> Iterator[tuple[str, Pair]]:
     """What one side keeps of a weight that only it has."""
     missing = Captured(missing=f"{name!r} has no partner on the {('right', 'left')[side]} side")
-    for slot in both[side].by_role.values():
+    for role, slot in both[side].by_role.items():
         if path in slot.values:
             here = _taken(_host(slot.values[path]))
-            yield Pair(f"{name} {slot.name}", *((here, missing) if side == 0 else (missing, here)))
+            yield role, Pair(f"{name} {slot.name}", *((here, missing) if side == 0 else (missing, here)))
 
 
 def _host(value: Any) -> HostArray:

@@ -41,3 +41,7 @@ class Slots:
 
 
 STEP = "step"
+# roles that hold squares of gradients, or of what a step changed
+SQUARES = frozenset({
+    "second moment", "largest second moment", "mean square", "sum of squares", "mean squared change",
+})  # fmt: skip

@@ -28,6 +28,7 @@ X = np.random.default_rng(0).normal(size=(16, 40)).astype(np.float32)
         (X, (X.astype(np.float16) * np.float32(1.0007)).astype(np.float16).astype(np.float32)),  # more than half a step
         (X * 100, np.round(X * 100) + 1),
         (X * 100, np.round(X * 100) * 3),
+        (np.abs(X[0]) * 1e-7, np.abs(X[0]) * 1e-6 + np.abs(X[1]) * 1e-9),  # small, which is no whole number
     ],
 )
 def test_almost_one_of_them_is_none(left, right):

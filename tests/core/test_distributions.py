@@ -10,6 +10,7 @@ import pytest
 
 from dualcell.distributions import (
     CUT,
+    GAINS,
     INITIALIZERS,
     KEPT,
     LEVEL,
@@ -54,6 +55,23 @@ def test_each_initializer_is_named_from_what_it_draws(row):
     assert row.name in [name for fit in drawn.fits for name in fit.name.split(" or ")]
     assert drawn.verdict == "named"
     assert len(drawn.fits) == 1
+
+
+@pytest.mark.parametrize("row", GAINS, ids=lambda row: row.name)
+def test_each_gain_of_pytorch_is_named(row):
+    """200,000 numbers tell leaky_relu at 0.01 from relu."""
+    sizes = Sizes(700, 1300) if "√2" in row.formula or "0001" in row.formula else Sizes(100, 700)
+    drawn = drawn_from(draw(row.make(sizes), (sizes.fan_in, sizes.fan_out)), [sizes])
+    names = [name for fit in drawn.fits for name in fit.name.split(" = ")]
+    assert drawn.verdict == "named"
+    assert names == [row.name]
+
+
+def test_a_usual_initializer_is_named_without_the_gains():
+    """In a square layer √2 of xavier's is he_uniform."""
+    relu = next(row for row in GAINS if row.name == "xavier_uniform(gain=√2)").make(Sizes(90, 90))
+    (name,) = drawn_from(draw(relu, (90, 90)), [Sizes(90, 90)]).names
+    assert name == "he_uniform = kaiming_uniform = kaiming_uniform(fan_out)"
 
 
 @pytest.mark.parametrize(
@@ -245,6 +263,14 @@ def test_the_forget_gate():
     bias = np.repeat(np.float32([0, 1, 0, 0]), 5)
     assert drawn_from(bias).names == ("zeros, ones in the forget gate",)
     assert drawn_from(np.roll(bias, 5)).names == ()
+
+
+@pytest.mark.parametrize("shape", [(8, 5), (5, 8), (1, 4), (4, 1)])
+def test_an_identity_that_is_not_square(shape):
+    assert drawn_from(np.eye(*shape)).names == ("identity",)
+    almost = np.eye(*shape)
+    almost[-1, -1] += 0.5
+    assert drawn_from(almost).names != ("identity",)
 
 
 def test_an_identity():

@@ -500,6 +500,19 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     assert refusal(tmp_path / "x.npy") == "'x.npy' cannot be opened: Permission denied."
 
 
+@pytest.mark.parametrize("points_to", ["nothing.npy", "x.npy"])
+def test_a_link_that_leads_nowhere(tmp_path, points_to):
+    """Also one that leads to itself, which is not the one that was meant."""
+    (tmp_path / "x.npy").symlink_to(points_to)
+    assert refusal(tmp_path / "x.npy") == f"'x.npy' is a link to {points_to!r}, which leads nowhere."
+
+
+@pytest.mark.parametrize("suffix", [".npy", ""])
+def test_a_name_that_is_too_long(tmp_path, suffix):
+    name = "x" * 300 + suffix
+    assert refusal(tmp_path / name) == f"{name!r} cannot be opened: File name too long."
+
+
 # --- held to the safetensors library ---
 
 SOUND = save({"b": np.arange(3, dtype="f4"), "a": np.arange(2, dtype="u1"), "e": np.zeros((0, 2), "i8")})

@@ -192,7 +192,7 @@ def test_what_no_file_of_weights_holds_is_refused(tmp_path, plant, what):
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [("text", "text"), (np.array([b"ab"]), "text"), (np.zeros(2, "V2"), "dtype |V2"), (np.zeros(2, "V1"), "dtype |V1")],
+    [("text", "text"), (np.array([b"ab"]), "text"), (np.zeros(2, "V3"), "dtype |V3"), (np.zeros(2, "V1"), "dtype |V1")],
 )
 def test_what_is_no_number_is_refused(tmp_path, values, kind):
     write(tmp_path / "x.h5", a=(values, {}))

@@ -102,6 +102,37 @@ def test_a_full_disk(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("points_to", ["nothing", "y"])
+def test_a_link_that_leads_nowhere_is_there_already(tmp_path, points_to):
+    """Also one that leads to itself."""
+    link = tmp_path / "y"
+    link.symlink_to(points_to)
+    with pytest.raises(FileError) as error, whole_file(link, force=False):
+        pytest.fail("it is not free")
+    said = f"is there already, a link to {points_to!r}, which leads nowhere; name another path, or force it: force=True"
+    assert said in str(error.value)
+    with whole_file(link, force=True) as partial:
+        partial.write_text("new")
+    assert link.read_text() == "new"
+    assert not link.is_symlink()
+
+
+@pytest.mark.parametrize(("name", "reason"), [("x" * 300, "File name too long"), ("a\0b", "embedded null")])
+def test_a_name_that_cannot_be(tmp_path, name, reason):
+    with pytest.raises(FileError) as error, whole_file(tmp_path / name, force=False):
+        pytest.fail("there can be no such file")
+    assert str(error.value).startswith(f"{str(tmp_path / name)!r} cannot be written: {reason}")
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path):
+    path = tmp_path / "x"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    with whole_file(path, force=True) as partial:
+        partial.write_text("new")
+    assert (path.stat().st_mode & 0o777, path.read_text()) == (0o600, "new")
+
+
 def test_the_new_file_may_be_read_like_any_other(tmp_path):
     """As the user's own files are, and not by its owner alone as temporary ones."""
     (tmp_path / "y").touch()

@@ -352,6 +352,17 @@ def test_the_command(ready, capsys):
     assert main([*arguments, "--force"]) == 0
 
 
+def test_ctrl_c_ends_the_command_with_one_line(ready, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dualcell.weights.conversion.stage", interrupted)
+    before = {path.name for path in here()}
+    assert main(["convert", "m.weights.h5", "--to", "n.safetensors", "--plan", "plan.json"]) == 130
+    assert capsys.readouterr() == ("", "dualcell: interrupted.\n")
+    assert {path.name for path in here()} == before
+
+
 def test_the_command_imports_no_framework(ready):
     code = (
         "import sys; from dualcell.command import main\n"
@@ -479,7 +490,7 @@ def test_a_weight_without_a_place_that_does_something(tmp_path, monkeypatch):
         ),
         (
             lambda plan: json.dumps(plan | {"counts": plan["counts"] | {"x": 1}}),
-            "it is no weight plan of dualcell: ValueError: it counts steps of 'x', which the target has not.",
+            "'counts' names 'x', which the target has not.",
         ),
     ],
 )
@@ -516,6 +527,28 @@ def test_paths_that_cannot_be_written_or_read(ready, tmp_path):
     assert refusal("m.weights.h5", "x.weights.h5", "plan.json") == (
         "'plan.json' is for a torch model, whose files are .safetensors; name such a target. Nothing was written."
     )
+
+
+def test_what_is_no_path(ready):
+    said = "; convert knows files only, a model is saved first and a plan may be what plan_weights has given."
+    assert refusal("m.weights.h5", "x.safetensors", {}) == f"plan: expected the path of a file, got dict{said}"
+    assert refusal("m.weights.h5", "x.safetensors", image_net()) == (
+        f"plan: expected the path of a file, got {type(image_net()).__name__}{said}"
+    )
+    assert refusal(image_model(), "x.safetensors", ready) == (
+        f"source: expected the path of a file, got {type(image_model()).__name__}{said}"
+    )
+    assert refusal("m.weights.h5", 3, ready) == "to: expected the path of a file, got int."
+    assert refusal("m.weights.h5", "x" * 300 + ".safetensors", ready).endswith(
+        ".safetensors' cannot be written: File name too long."
+    )
+    assert refusal("x" * 300 + ".h5", "x.safetensors", ready).endswith(".h5' cannot be opened: File name too long.")
+    dualcell.convert(b"m.weights.h5", b"x.safetensors", b"plan.json")
+    assert Path("x.safetensors").exists()
+    with pytest.raises(FileError, match="path: expected the path of a file, got dict"):
+        ready.save({})
+    with pytest.raises(FileError, match="plan: expected the path of a file, got dict"):
+        dualcell.load_plan({}, image_model(), image_net())
 
 
 @pytest.mark.parametrize("before", ["module.", "_orig_mod.", "_orig_mod.module."])
@@ -673,7 +706,53 @@ def test_without_h5py(ready, monkeypatch):
 
 
 def test_a_dtype_that_safetensors_has_not(ready):
-    net, model = image_net(), image_model()
-    plan = dualcell.plan_weights(net, model)
-    torch.save(in_dtype(net.state_dict(), torch.complex128), "n.pt")
+    net = nn.Linear(3, 2, dtype=torch.complex128)
+    plan = dualcell.plan_weights(net, nn.Linear(3, 2, dtype=torch.complex128))
+    torch.save(net.state_dict(), "n.pt")
     assert refusal("n.pt", "x.safetensors", plan).startswith(".safetensors has no dtype complex128, which ")
+
+
+@pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        (
+            torch.ones(2).to_sparse(),
+            "'n.pt' holds 'bias', of which no values can be read: a sparse tensor (sparse_coo); pass .to_dense().",
+        ),
+        (
+            torch.ones(2, device="meta"),
+            "'n.pt' holds 'bias', of which no values can be read: a tensor on the meta device has no values.",
+        ),
+        (
+            torch.tensor([1 + 2j, 3]),
+            "the plan says that bias is float32, and in the file it is complex64: imaginary parts, for which there is "
+            "no place. Nothing was written.",
+        ),
+    ],
+    ids=["sparse", "meta", "complex"],
+)
+def test_tensors_that_are_no_weights(ready, bias, said):
+    net = nn.Linear(3, 2)
+    plan = dualcell.plan_weights(net, nn.Linear(3, 2))
+    torch.save({"weight": net.weight.detach(), "bias": bias}, "n.pt")
+    assert refusal("n.pt", "x.safetensors", plan) == said
+    complex_net = nn.Linear(3, 2, dtype=torch.complex64)
+    plan = dualcell.plan_weights(complex_net, nn.Linear(3, 2, dtype=torch.complex64))
+    torch.save(net.state_dict(), "n.pt")
+    assert refusal("n.pt", "x.safetensors", plan).endswith(
+        "weight is complex64, and in the file it is float32: numbers of another kind. Nothing was written."
+    )
+
+
+@pytest.mark.parametrize("count", [10**30, 2**63, 1.5, -5, True, "3", None])
+def test_a_count_that_is_no_number_of_steps(ready, count):
+    plan = json.loads(Path("plan.json").read_text())
+    name = next(iter(plan["counts"]))
+    changed(counts=plan["counts"] | {name: count})
+    assert refusal("m.weights.h5", "n.safetensors", "plan.json") == (
+        f"'plan.json': 'counts' says that {name} is {json.dumps(count)}, expected a number of steps, from 0 to "
+        f"{2**63 - 1}. Nothing was written."
+    )
+    changed(counts=plan["counts"] | {name: 2**63 - 1})
+    dualcell.convert("m.weights.h5", "n.safetensors", "plan.json")
+    assert load_file("n.safetensors")[name] == 2**63 - 1

@@ -19,6 +19,7 @@ keras = pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 
 L, nn = keras.layers, torch.nn
+l1_unstructured = pytest.importorskip("torch.nn.utils.prune").l1_unstructured
 GLOROT, THIRD, HIDDEN = "glorot_uniform = xavier_uniform", "kaiming_uniform(a=√5)", "recurrent uniform"
 OF_KERNEL = f"{THIRD}, fans of the kernel"
 FORGET = "zeros, ones in the forget gate"
@@ -177,6 +178,38 @@ def test_packed_projections_are_counted_together():
     assert bound(weight) == f"U(±{np.sqrt(6 / 256):.4g})"
 
 
+@pytest.mark.parametrize("directions", [1, 2])
+def test_an_lstm_that_projects_its_state_is_drawn_by_its_hidden_size(directions):
+    found = named(initializers(nn.LSTM(50, 100, proj_size=30, num_layers=2, bidirectional=directions == 2)))
+    assert len(found) == 10 * directions
+    assert all(HIDDEN in names[0].split(" = ") for names in found.values()), found
+
+
+COMPUTED = {
+    "pruned": lambda module: l1_unstructured(module, "weight", 0.5),
+    "weight_norm": torch.nn.utils.parametrizations.weight_norm,
+    "spectral_norm": torch.nn.utils.parametrizations.spectral_norm,
+    "spectral_norm by hooks": torch.nn.utils.spectral_norm,
+}
+MODULES = {
+    "linear": lambda: nn.Linear(200, 220),
+    "conv": lambda: nn.Conv2d(16, 220, 3, groups=2),
+    "transposed": lambda: nn.ConvTranspose1d(20, 220, 9),
+}
+
+
+@pytest.mark.parametrize("way", COMPUTED)
+@pytest.mark.parametrize("kind", MODULES)
+def test_the_bias_of_a_kernel_that_is_computed_is_drawn_by_its_fans(kind, way):
+    module = MODULES[kind]()
+    before = initializers(module)["bias"].drawn.fits[0]
+    assert before.name == OF_KERNEL
+    state = {name: value.clone() for name, value in COMPUTED[way](module).state_dict().items()}
+    found = initializers(module)["bias"].drawn
+    assert (found.verdict, found.fits[0].name, found.fits[0].said) == ("named", OF_KERNEL, before.said)
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())  # nothing was computed
+
+
 @pytest.mark.parametrize("name", ["glorot_normal", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform",
                                   "truncated_normal", "random_normal", "random_uniform", "orthogonal"])  # fmt: skip
 def test_the_initializers_of_keras(name):
@@ -203,16 +236,53 @@ def test_the_initializers_of_keras(name):
         ("trunc_normal_", {"std": 0.02}, "normal(std=0.02)"),  # cut at ±2, which is 100 std
         ("zeros_", {}, "zeros"),
         ("eye_", {}, "identity"),
-        ("dirac_", {}, "dirac"),
     ],
 )  # fmt: skip
 def test_the_initializers_of_pytorch(name, options, found):
-    layer = nn.Conv2d(8, 8, 3) if name == "dirac_" else nn.Linear(*((90, 90) if name == "eye_" else (120, 300)))
+    layer = nn.Linear(120, 300)
     getattr(nn.init, name)(layer.weight, **options)
-    if name == "dirac_":
-        assert named(initializers(layer))["weight"] == ("orthogonal",)  # which a dirac kernel is, flattened
-    else:
-        assert named(initializers(layer))["weight"] == (found,)
+    assert named(initializers(layer))["weight"] == (found,)
+
+
+GAINS = {"relu": "√2", "tanh": "5/3", "selu": "3/4"}
+
+
+@pytest.mark.parametrize("name", GAINS)
+@pytest.mark.parametrize("family", ["uniform", "normal"])
+def test_a_gain_of_pytorch_is_named_and_written(name, family):
+    layer = nn.Linear(120, 500)
+    getattr(nn.init, f"xavier_{family}_")(layer.weight, nn.init.calculate_gain(name))
+    dense = sequential((120,), L.Dense(500, name="dense"))
+    result = initializers(dense, layer)
+    assert result["weight"].drawn.names[0].startswith(f"xavier_{family}(gain={GAINS[name]})")
+    assert f"  xavier_{family}(gain={GAINS[name]}): " in repr(result)
+    argument = result["dense/kernel"].fix
+    again = sequential((120,), eval(f"L.Dense(500, {argument})", {"L": L, "keras": keras}))
+    assert initializers(again, layer).rows[0].alike
+    plain = nn.Linear(120, 500)
+    exec(initializers(again, plain)["weight"].fix, {"nn": nn, "layer": plain})  # noqa: S102
+    assert initializers(plain)["weight"].drawn.names == result["weight"].drawn.names
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d(6, 4, 3), nn.Conv2d(6, 6, 2), nn.Conv2d(4, 8, 3), nn.Conv3d(3, 3, (1, 3, 5)), nn.Conv2d(6, 6, 1),
+        nn.ConvTranspose2d(6, 6, 3), nn.ConvTranspose2d(6, 4, 3),
+    ],
+    ids=lambda layer: f"{type(layer).__name__} {tuple(layer.weight.shape)}",
+)  # fmt: skip
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_dirac_kernel_is_named(layer, groups):
+    if layer.weight.shape[0] % groups:
+        groups = 3
+    nn.init.dirac_(layer.weight, groups)
+    assert named(initializers(layer))["weight"] == ("dirac",)
+    for place in ((0, 0), (1, 0)):
+        with torch.no_grad():
+            nn.init.dirac_(layer.weight, groups)
+            layer.weight[place] += 0.5
+        assert "dirac" not in named(initializers(layer))["weight"]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
@@ -337,6 +407,48 @@ def test_what_it_says_to_write_for_recurrent_layers_makes_both_sides_alike(layer
     assert ("unit_forget_bias=False" in fix) == (layer is L.LSTM)
 
 
+def attention():
+    layer = L.MultiHeadAttention(4, 16)
+    layer.build((None, 7, 64), (None, 7, 64))
+    return layer
+
+
+def attention_of_keras_2():
+    kind = pytest.importorskip("tf_keras")
+    layer = kind.layers.MultiHeadAttention(4, 16)
+    layer(*[kind.backend.ones((1, 7, 64))] * 2)
+    return layer
+
+
+@pytest.mark.parametrize("make", [attention, attention_of_keras_2])
+def test_attention_has_one_argument_for_four_kernels(make):
+    """Those that PyTorch draws in two ways are drawn one by one; each line does what it says."""
+    layer, module = make(), nn.MultiheadAttention(64, 4)
+    fixes = {one.name: one.fix for row in initializers(layer, module).rows for one in row.origins if one.fix}
+    ours = {name: fix for name, fix in fixes.items() if "/" in name}
+    assert [*ours] == ["query/kernel", "key/kernel", "value/kernel", "attention_output/kernel"]
+    assert ours["query/kernel"] == (
+        "layer._query_dense.kernel.assign(keras.initializers.RandomUniform(-0.153093, 0.153093)"
+        "(layer._query_dense.kernel.shape))"
+    )
+    for line in ours.values():
+        exec(line, {"keras": keras, "layer": layer})  # noqa: S102
+    assert {row.alike for row in initializers(layer, module).rows} == {True}
+
+
+def test_one_line_is_enough_where_all_four_want_the_same():
+    layer, module = attention(), nn.MultiheadAttention(64, 4)
+    for tensor in (*module.in_proj_weight.detach().chunk(3), module.out_proj.weight):
+        nn.init.normal_(tensor, std=0.02)
+    fixes = {row.left.fix for row in initializers(layer, module).rows}
+    assert fixes == {"kernel_initializer=keras.initializers.RandomNormal(stddev=0.02)", ""}
+    nn.init.zeros_(module.out_proj.weight)
+    fixes = [row.left.fix for row in initializers(layer, module).rows if row.left.fix]
+    assert fixes[3] == (
+        'layer._output_dense.kernel.assign(keras.initializers.get("zeros")(layer._output_dense.kernel.shape))'
+    )
+
+
 def test_two_models_of_one_framework_are_called_left_and_right():
     text = repr(initializers(nn.Linear(9, 9), nn.Linear(9, 9)))
     assert re.search(r"weight +left", text)
@@ -434,7 +546,7 @@ def test_the_models_of_a_namespace():
     [
         ("", "%dual init takes one model or two, there are 3: a, b, c. Write %dual init MODEL MODEL."),
         ("a b c", "%dual init takes one model or two, there are 3: a, b, c. Write %dual init MODEL MODEL."),
-        ("nowhere", "%dual init: 'nowhere' raised NameError: name 'nowhere' is not defined"),
+        ("nowhere", "%dual init: there is no 'nowhere'. Models here: a, b, c."),
         ("x", "expected a Keras model or layer, or a torch.nn.Module, got a int."),
     ],
 )  # fmt: skip
@@ -443,6 +555,13 @@ def test_a_line_that_cannot_be_followed_says_why(line, sentence):
     with pytest.raises(OptionError) as error:
         initializers_named(line, namespace)
     assert str(error.value) == sentence
+
+
+def test_a_name_that_is_misspelt():
+    with pytest.raises(OptionError, match=r"%dual init: there is no 'nett'. Did you mean 'net'\?"):
+        initializers_named("nett", {"net": nn.Linear(2, 2)})
+    with pytest.raises(OptionError, match=r"%dual init: there is no 'net'. No name here is bound to a model."):
+        initializers_named("net", {"nett": 3})
 
 
 def test_no_model_in_sight():

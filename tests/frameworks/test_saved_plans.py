@@ -7,6 +7,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from pathlib import Path
+
 import keras
 import pytest
 import torch
@@ -15,7 +17,7 @@ from safetensors.torch import load_model
 from torch import nn
 
 import dualcell
-from dualcell import PlanError
+from dualcell import FileError, PlanError
 
 
 def pair():
@@ -244,6 +246,65 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path, path, ke
     assert said in refusal(tmp_path, lambda document: at(document, *path).update({key: []}))
 
 
+def put(value, *path):
+    """Write a value into a document at a path."""
+    *path, last = path
+    return lambda document: at(document, *path).__setitem__(last, value)
+
+
+FIRST = ("rows", 0, "sources", 0)
+STEPS = "'transpose', 'reshape', 'gates', 'features first', 'features last'"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (put("one/kernal", *FIRST, "array"),
+         "row 1 reads 'one/kernal', which the source has not; the nearest is 'one/kernel'"),
+        (put("0.wieght", "rows", 0, "target", "array"),
+         "row 1 writes '0.wieght', which the target has not; the nearest is '0.weight'"),
+        (put(["zz"], "source", "left over"), "'left over' of the source names 'zz', which the source has not"),
+        (put({"0.weigth": 2}, "target", "tied"),
+         "'tied' of the target names '0.weigth', which the target has not; the nearest is '0.weight'"),
+        (put({"one/kernal": ["x"]}, "in files", "source"),
+         "'in files' names 'one/kernal', which the source has not; the nearest is 'one/kernel'"),
+        (put(3, "counts", "1.num_batches"),
+         "'counts' names '1.num_batches', which the target has not; the nearest is '1.num_batches_tracked'"),
+        (put("mxnet", "source", "framework"), "the source is of 'mxnet', expected keras or torch"),
+        (put([[4, 3], "float99"], "source", "arrays", "one/kernel"),
+         "one/kernel of the source is 'float99', which is no dtype; as in 'float32'"),
+        (put([["rotate", [1, 0]]], *FIRST, "move"),
+         f'the move of one/kernel has the step ["rotate", [1, 0]]; steps begin with {STEPS}'),
+        (put(["gates"], *FIRST, "move"), f'the move of one/kernel has the step "gates"; steps begin with {STEPS}'),
+        (put([[[1, 0]]], *FIRST, "move"), f"the move of one/kernel has the step [[1, 0]]; steps begin with {STEPS}"),
+        (put([["transpose", "10"]], *FIRST, "move"),
+         "the move of one/kernel has the step [\"transpose\", \"10\"]: '10' are no sizes or axes"),
+        (put([["transpose"]], *FIRST, "move"),
+         'the move of one/kernel has the step ["transpose"]: it has too few or too many parts'),
+        (lambda document: document["rows"][1]["sources"].append(document["rows"][1]["sources"][0]),
+         "row 2 reads one/bias twice, and would add it to itself; take one out"),
+    ],
+)  # fmt: skip
+def test_what_a_hand_got_wrong_is_named(tmp_path, edit, said):
+    assert refusal(tmp_path, edit) == said
+
+
+def test_a_name_under_what_is_left_out_if_neutral(tmp_path):
+    def made():
+        return keras.Sequential([keras.Input((4,)), layers.Dense(3, name="one")]), nn.Linear(4, 3, bias=False)
+
+    said = refusal(tmp_path, put("one/bais", "left out if neutral", 0, "source", "array"), made)
+    assert said == "'left out if neutral' names 'one/bais', which the source has not; the nearest is 'one/bias'"
+
+
+def test_an_editor_may_mark_the_text_as_utf_8(tmp_path):
+    model, module = pair()
+    path = tmp_path / "plan.json"
+    dualcell.plan_weights(model, module).save(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert dualcell.load_plan(path, model, module).complete
+
+
 def test_a_row_has_either_sources_or_a_value(tmp_path):
     said = refusal(tmp_path, lambda document: document["rows"][0].update(value=0.0))
     assert said.endswith("the row of 0.weight needs either sources or a value")
@@ -302,3 +363,55 @@ def test_a_plan_from_a_file_is_reviewed_and_does_not_warn_of_the_order(tmp_path,
     assert not [each for each in recwarn if "order of definition" in str(each.message)]
     with pytest.warns(UserWarning, match="went by the order of definition alone"):
         plan.apply()
+
+
+# --- the file ---
+
+
+def linear_plan(layers=1):
+    return dualcell.plan_weights(*(nn.Sequential(*[nn.Linear(2, 2) for _ in range(layers)]) for _ in "ab"))
+
+
+def test_a_disk_that_is_full_leaves_the_old_plan(tmp_path):
+    """A limit on the size of files stands for it."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "plan.json"
+    linear_plan().save(path)
+    old, long = path.read_text(), linear_plan(80)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(FileError) as error:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+            long.save(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(error.value) == f"{str(path)!r} could not be written: File too large. Nothing is left of it."
+    assert [each.read_text() for each in tmp_path.iterdir()] == [old]
+    long.save(path)
+    assert path.read_text() == long.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("none/plan.json", "cannot be written: there is no folder"),
+        ("folder", "cannot be written: there is something else than a file; name another path."),
+        ("x" * 300, "cannot be written: File name too long."),
+    ],
+)
+def test_a_place_that_takes_no_plan_is_refused(tmp_path, name, sentence):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileError) as error:
+        linear_plan().save(tmp_path / name)
+    assert f"{str(tmp_path / name)!r} {sentence}" in str(error.value)
+    with pytest.raises(FileError, match="cannot be read as a weight plan: "):
+        dualcell.load_plan(tmp_path / name, nn.Linear(2, 2), nn.Linear(2, 2))
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(FileError, match=r"plan.json' could not be written: Permission denied. Nothing is left of it."):
+        linear_plan().save(tmp_path / "plan.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pickle
 import zipfile
@@ -83,6 +84,17 @@ def test_bfloat16_and_float16_of_keras(tmp_path):
         assert (row.verdict, row.figures.left_dtype, row.figures.right_dtype) == ("equal", dtype, dtype)
 
 
+def test_bfloat16_in_the_old_file_of_keras(tmp_path):
+    """Which Keras itself cannot read again."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16", name="d")]).save(tmp_path / "m.h5")
+    said = refusal(tmp_path / "m.h5")
+    assert said.startswith("'m.h5' holds elements of 2 bytes without a type in 'model_weights/d/")
+    assert said.endswith(
+        "which is how Keras saves bfloat16 in .h5, and cannot read it itself; save the weights again, as in "
+        "model.save_weights('model.weights.h5')."
+    )
+
+
 # --- torch ---
 
 
@@ -144,6 +156,67 @@ def test_code_in_a_file_is_not_run(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+class Asks:
+    """What is pickled as a call."""
+
+    def __init__(self, called, *arguments):
+        self.call = called, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+MADE = {
+    "bytes": (Asks(bytearray, 1 << 40), "builtins.bytearray(1099511627776)"),
+    "bytes of bytes": (
+        Asks(codecs.encode, Asks(codecs.encode, b"ab", "hex_codec"), "hex_codec"),
+        "_codecs.encode(..., 'hex_codec')",
+    ),
+    "bytes, as many as a tensor says": (Asks(bytearray, torch.tensor(1 << 40)), "builtins.bytearray(...)"),
+    "a set of a tensor": (Asks(set, torch.ones(1).expand(1 << 40)), "builtins.set(...)"),
+    "names of a tensor": (Asks(OrderedDict, torch.ones(1).expand(1 << 40, 2)), "collections.OrderedDict(...)"),
+    "a tensor": (Asks(torch.Tensor, 1 << 40), "torch.Tensor(1099511627776)"),
+    "a tensor of a dtype": (Asks(torch.FloatTensor, 3, 5), "torch.FloatTensor(3, 5)"),
+    "a storage": (Asks(torch.storage.UntypedStorage, 1 << 40), "torch.storage.UntypedStorage(1099511627776)"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_a_pickle_would_make_out_of_nothing_is_not_made(tmp_path, name):
+    asks, call = MADE[name]
+    torch.save({"w": torch.ones(2), "x": [asks]}, tmp_path / "x.pt")
+    assert refusal(tmp_path / "x.pt") == (
+        f"'x.pt' may unpack to far more than it holds: to read it, {call} would have to be called, which torch.save "
+        "never writes. It was not; save the state dict alone: torch.save(net.state_dict(), 'weights.pt')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [(b"K\x07\x85\x81", "7"), (b"]K\x07aR", "..."), (b"]K\x07a\x81", "...")],
+    ids=["without its call", "a list of arguments", "both"],
+)
+def test_other_ways_to_ask_for_bytes(tmp_path, asked, given):
+    torch.save({"w": torch.ones(2)}, tmp_path / "x.pt")
+    new = b"\x80\x02cbuiltins\nbytearray\n" + asked + b"."
+    again(tmp_path / "x.pt", tmp_path / "y.pt", lambda name, data: new if name.endswith("data.pkl") else data)
+    assert f"to read it, builtins.bytearray({given}) would have to be called" in refusal(tmp_path / "y.pt")
+
+
+@pytest.mark.parametrize("pickle", [b"bytearray", b"\x80\x02\x86.", b"\x80\x02h\x05.", b"\x80\x02a."])
+def test_a_pickle_that_cannot_be_followed(tmp_path, pickle):
+    torch.save({"w": torch.ones(2)}, tmp_path / "x.pt")
+    again(tmp_path / "x.pt", tmp_path / "y.pt", lambda name, data: pickle if name.endswith("data.pkl") else data)
+    assert "'y.pt' is not a sound .pt file: its pickle cannot be followed (" in refusal(tmp_path / "y.pt")
+
+
+def test_bytes_beside_tensors_are_read(tmp_path):
+    state = {"w": torch.ones(2), "b": b"ab", "a": bytearray(b"ab"), "e": bytearray(), "n": (torch.Size([2]), {1}, 1j)}
+    torch.save(state, tmp_path / "x.pt")
+    opened = open_file(tmp_path / "x.pt")
+    assert (opened["b"], opened["a"], opened["e"], opened["n"]) == (b"ab", b"ab", b"", ((2,), {1}, 1j))
+
+
 def test_a_whole_model_is_code(tmp_path):
     torch.save(small_net(), tmp_path / "x.pt")
     assert "holds more than tensors: to read it, torch.nn.modules.batchnorm.BatchNorm1d, " in refusal(tmp_path / "x.pt")
@@ -160,6 +233,20 @@ def test_torchscript_and_old_files(tmp_path):
         "'x.pt' is no zip archive, the only kind of file that torch can map; if it is an old checkpoint that you "
         "trust, save it again: torch.save(torch.load(path, weights_only=True), path)."
     )
+
+
+def test_other_archives(tmp_path):
+    program = torch.export.export(small_net().eval(), (torch.ones(1, 3),))
+    torch.export.save(program, tmp_path / "x.pt2")
+    (tmp_path / "x.pt2").rename(tmp_path / "x.pt")
+    assert refusal(tmp_path / "x.pt") == (
+        "'x.pt' is a torch.export archive, which holds a program, and its name would end in .pt2; save its weights: "
+        "torch.save(torch.export.load(path).state_dict, 'weights.pt')."
+    )
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("x/other", b"")
+    what = "it has no member 'data.pkl', which torch.save writes"
+    assert refusal(tmp_path / "x.pt") == f"'x.pt' is not a sound .pt file: {what}. Write or fetch it again."
 
 
 def again(source, target, edit=lambda name, data: data, method=zipfile.ZIP_STORED):

@@ -31,7 +31,7 @@ def test_a_line_that_cannot_be_followed_is_a_usage_error(shell):
     reply = shell.run("%dual init nowhere")
     assert reply.status == "error"
     assert "UsageError" in reply.stderr
-    assert "%dual init: 'nowhere' raised NameError" in reply.stderr
+    assert "%dual init: there is no 'nowhere'." in reply.stderr
 
 
 def test_it_is_offered(shell):

@@ -312,8 +312,25 @@ def test_a_cell_inside_a_loop_of_run_cell(shell):
 def test_help_prints_the_options(shell, line):
     reply = shell.succeed(line)
     assert reply.kinds == []
-    for word in ("--device", "--seed", "--strict", "# --- keras ---", "%dual diff"):
+    for word in ("--device", "--seed", "--strict", "# --- keras ---", "%dual diff", *LINES.values()):
         assert word in reply.stdout
+
+
+LINES = {
+    "weights": "%dual weights SOURCE -> TARGET [--apply] [--partial] [--allow-dtype]",
+    "init": "%dual init [MODEL [MODEL]]",
+    "power": "%dual power",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("line", ["%dual {} --help", "%dual {} -h", "if True:\n    %dual {} x --help"])
+def test_each_line_has_a_help_of_its_own(shell, name, line):
+    reply = shell.succeed(line.format(name))
+    assert reply.kinds == []
+    assert reply.stdout.startswith(f"usage: {LINES[name]}\n\n")
+    assert "--device" not in reply.stdout
+    assert ("--allow-dtype   with --apply: let values be rounded" in reply.stdout) == (name == "weights")
 
 
 @pytest.mark.parametrize("line", ["%%dual?", "%dual?", "?%%dual"])

@@ -94,6 +94,11 @@ REFUSED = {
         "One block only",
     ),
     "no option, no framework": ("%dual zebra", "zebra"),
+    "a line of its own misspelt": (
+        "ran = True\n%dual weight a -> b",
+        "`%dual weight`: unknown. Did you mean `%dual weights`?",
+    ),
+    "another one": ("ran = True\n%dual int a", "`%dual int`: unknown. Did you mean `%dual init`?"),
 }
 
 HIDE_JAX = """\
