@@ -280,11 +280,10 @@ def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm) -> Any:
 
 
 def _sizes_norm(errors: Any) -> LogNorm:
-    """Colours by powers of ten, over six of them at most."""
+    """Colours by powers of ten, over one of them at least, so that rounding shows no pattern, and six at most."""
     shown = errors[np.isfinite(errors) & (errors > 0)]
-    high = float(shown.max()) if shown.size else 1.0
-    low = max(float(shown.min()), high * 1e-6) if shown.size else 0.1
-    return LogNorm(low if low < high else high / 10, high, clip=True)
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (1.0, 1.0)
+    return LogNorm(min(max(low, high * 1e-6), high / 10), high, clip=True)
 
 
 def _crosses(pen: Pen, axes: Any, cells: Any, widths: tuple[int, ...]) -> None:

@@ -87,6 +87,22 @@ def test_strips_share_one_scale_of_colours():
     assert row(*planted()).plot("channels", axes=(1,)).axes[0].get_ylabel() == "axis 1"
 
 
+@pytest.mark.parametrize("kind", ["heat", "channels"])
+@pytest.mark.parametrize("errors", [[0.0999999, 0.1000000], [0.1, 0.1], [0.02, 0.1], [1e-9, 0.1]])
+def test_colours_span_a_power_of_ten_at_least(kind, errors):
+    """What is rounding alone has no pattern, and the ends of the scale have two names."""
+    error = np.resize(errors, (8, 8))
+    figure = row(np.zeros((8, 8)), error).plot(kind)
+    figure.draw_without_rendering()
+    norm = figure.axes[0].images[0].norm
+    assert norm.vmax == 0.1
+    assert norm.vmin == max(min(errors[0], 0.1 / 10), 1e-7)
+    names = [label.get_text() for label in figure.axes[-1].get_yticklabels()]
+    assert len(names) == len({*names}) > 1
+    shades = figure.axes[0].images[0].cmap(norm(np.array(errors)))
+    assert (np.abs(shades[0] - shades[1]).max() < 0.01) == (errors[0] > 0.09)
+
+
 def test_the_sizes_stand_over_their_powers_of_two():
     left = np.array([0.0, 0, 0, 0, 0])
     right = np.array([0.0, 0, 0.75, 0.5, 6.0])
