@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib import colormaps
@@ -211,6 +212,29 @@ class Pen:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:g}"))
 
 
+class Unit(NamedTuple):
+    """What numbers are divided by before they are drawn: 1, but where matplotlib would overflow or take them for 0."""
+
+    size: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """What an axis says of it behind its name."""
+        return "" if self.size == 1 else f" / {self.size:.0e}"
+
+    @classmethod
+    def of(cls, numbers: Any) -> Unit:
+        """That of some numbers, a power of ten by the largest finite one."""
+        sizes = np.abs(numbers)
+        top = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+        if top == 0 or _DRAWN[0] < top < _DRAWN[1]:
+            return cls()
+        return cls(10.0 ** max(math.floor(math.log10(top)), -323))
+
+
+_DRAWN = 1e-280, 1e300
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """At most six numbers on a log scale: powers of ten, or the ends where there are not two."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
@@ -240,31 +264,35 @@ def _heat(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
     axes = pen.axes(
         f"largest |error| over axes {rows} and {columns}", f"axis {columns} (index)", f"axis {rows} (index)"
     )
-    pen.scale(axes, _map(pen, axes, found, _sizes_norm(found.largest)), "largest |error|")
+    unit = Unit.of(found.largest)
+    image = _map(pen, axes, found, _sizes_norm(found.largest / unit.size), unit)
+    pen.scale(axes, image, f"largest |error|{unit.words}")
     pen.legend(axes)
 
 
 def _channels(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
     """A strip for each axis, in the same colours: the error follows that along which they change."""
     places = pen.place.subgridspec(len(maps), 1)
-    norm = _sizes_norm(np.concatenate([found.largest for found in maps]))
+    every = np.concatenate([found.largest for found in maps])
+    unit = Unit.of(every)
+    norm = _sizes_norm(every / unit.size)
     strips, image = [], None
     for index, found in enumerate(maps):
         title = "" if index else "largest |error| at each index"
         axes = pen.axes(title, "index" if index == len(maps) - 1 else "", f"axis {found.axes[0]}", place=places[index])
         axes.set_yticks([])
-        image = _map(pen, axes, found, norm)
+        image = _map(pen, axes, found, norm, unit)
         strips.append(axes)
-    pen.scale(strips, image, "largest |error|")
+    pen.scale(strips, image, f"largest |error|{unit.words}")
     if len(maps) == 1:
         pen.legend(strips[0])
 
 
-def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm) -> Any:
+def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm, unit: Unit) -> Any:
     """The cells of a map, the worst of them in a ring, those that are not finite crossed out."""
     lengths, widths = ((1, *values)[-2:] for values in ([found.shape[axis] for axis in found.axes], found.widths))
     cells = found.largest.reshape((1, *found.largest.shape)[-2:])
-    shown = np.ma.masked_where(~np.isfinite(cells) | (cells == 0), cells)
+    shown = np.ma.masked_where(~np.isfinite(cells) | (cells == 0), cells / unit.size)
     bottom, right = (count * width - 0.5 for count, width in zip(cells.shape, widths, strict=True))
     image = axes.imshow(
         shown, norm=norm, cmap=from_map(pen.theme.map, CELLS_FROM), interpolation="nearest", aspect="auto",
@@ -330,7 +358,7 @@ def _hist(pen: Pen, data: Histogram) -> None:
     title = f"sizes of |error|: {differing:,} of {differing + data.zeros:,} differ"
     axes = pen.axes(title, "|left - right|", "elements (log scale)")
     floor = data.edges[1] / 2 if data.edges and data.edges[0] == 0 else 0.0  # denormals have no lower edge
-    edges = [math.log10(edge or floor) if edge < math.inf else 309.0 for edge in data.edges]
+    edges = [math.log10(min(edge or floor, sys.float_info.max)) for edge in data.edges]
     low, high = (edges[0], edges[-1]) if edges else (0.0, 0.0)
     gap = max((high - low) * 0.12, 0.3)
     axes.bar(edges[:-1], data.counts, np.diff(edges), align="edge", color=pen.theme.left, edgecolor=pen.theme.page)
@@ -353,13 +381,16 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _values(pen: Pen, data: ValueCounts) -> None:
-    axes = pen.axes("values of both sides", pen.value, "elements (log scale)")
+    unit = Unit.of(data.edges)
+    axes = pen.axes("values of both sides", pen.value + unit.words, "elements (log scale)")
     sides = ((data.left, pen.theme.left, "-"), (data.right, pen.theme.right, "--"))
     for index, (counts, colour, style) in enumerate(sides):
         name = pen.labels[index] + "".join(
             f", {count:,} {word}" for count, word in ((data.nan[index], "NaN"), (data.inf[index], "Inf")) if count
         )
-        axes.stairs(counts, data.edges, color=colour, linestyle=style, linewidth=1.8 - 0.3 * index, label=name)
+        axes.stairs(
+            counts, data.edges / unit.size, color=colour, linestyle=style, linewidth=1.8 - 0.3 * index, label=name
+        )
     pen.count_axis(axes, int(max(data.left.max(), data.right.max())))
     pen.grid(axes)
     pen.legend(axes)
@@ -367,14 +398,16 @@ def _values(pen: Pen, data: ValueCounts) -> None:
 
 def _scatter(pen: Pen, data: PairCounts) -> None:
     """Every cell that holds a pair, by how many it holds; the diagonal, and the tolerance around it."""
-    names = [f"{label} ({pen.value})" for label in pen.labels]
+    unit = Unit.of(data.edges)
+    names = [f"{label} ({pen.value}{unit.words})" for label in pen.labels]
     axes = pen.axes("left against right", *names)
     rows, columns = np.nonzero(data.counts)
-    middles = (data.edges[:-1] + data.edges[1:]) / 2
+    edges = data.edges / unit.size
+    middles = (edges[:-1] + edges[1:]) / 2
     counts = data.counts[rows, columns]
-    ends = data.edges[[0, -1]]
+    ends = edges[[0, -1]]
     room = (ends[1] - ends[0]) * 0.04
-    _band(pen, axes, data)
+    _band(pen, axes, data, unit)
     axes.plot(ends, ends, color=pen.theme.ink, linewidth=0.8, linestyle=":", label="equal")
     marks = {"s": 9 if counts.size > FEW else 24, "marker": "s", "linewidths": 0, "zorder": 3}
     if counts.size and counts.max() > 1:
@@ -385,7 +418,7 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     else:
         axes.scatter(middles[columns], middles[rows], color=pen.theme.left, **marks)
     if data.worst is not None and data.worst[0] != data.worst[1]:
-        _circle(pen, axes, [data.worst[0]], [data.worst[1]], "worst")
+        _circle(pen, axes, [data.worst[0] / unit.size], [data.worst[1] / unit.size], "worst")
     if data.aside:
         axes.plot([], [], linestyle="", marker="x", color=pen.theme.bad, label=f"not drawn: {data.aside:,} NaN or Inf")
     axes.set_xlim(ends[0] - room, ends[1] + room)
@@ -394,10 +427,10 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     pen.legend(axes)
 
 
-def _band(pen: Pen, axes: Any, data: PairCounts) -> None:
+def _band(pen: Pen, axes: Any, data: PairCounts, unit: Unit) -> None:
     atol, rtol = data.tolerance
-    line = np.linspace(data.edges[0], data.edges[-1], 101)
-    room = atol + rtol * np.abs(line)
+    line = np.linspace(*data.edges[[0, -1]] / unit.size, 101)
+    room = atol / unit.size + rtol * np.abs(line)
     between = axes.fill_between if data.reference == "left" else axes.fill_betweenx
     name = f"atol {atol:.2g} + rtol {rtol:.2g}" if atol or rtol else "no tolerance: exact"
     between(line, line - room, line + room, color=pen.theme.faint, edgecolor=pen.theme.ink, linewidth=0.8, label=name)
@@ -408,12 +441,13 @@ def _band(pen: Pen, axes: Any, data: PairCounts) -> None:
 
 def _curves(pen: Pen, data: Curves) -> None:
     places = pen.place.subgridspec(2, 1, height_ratios=(2, 1))
-    above = pen.axes("both sides, and their difference", "", pen.value, place=places[0])
+    unit = Unit.of([data.left, data.right])
+    above = pen.axes("both sides, and their difference", "", pen.value + unit.words, place=places[0])
     below = pen.axes("", "index", "|error|", place=places[1], sharex=above)
     above.tick_params(labelbottom=False)
     at = data.positions + (data.width - 1) / 2
     for index, (values, colour, style) in enumerate(
-        ((data.left, pen.theme.left, "-"), (data.right, pen.theme.right, "--"))
+        ((data.left / unit.size, pen.theme.left, "-"), (data.right / unit.size, pen.theme.right, "--"))
     ):
         if data.width == 1:
             marker = {"marker": "os"[index], "markersize": 3} if at.size <= 40 else {}
@@ -432,9 +466,12 @@ def _curves(pen: Pen, data: Curves) -> None:
 
 def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
     """The error on a log scale; zeros stand on the floor, what is not finite hangs from the ceiling."""
+    unit = Unit.of(error)
+    error = error / unit.size
     finite = error[np.isfinite(error) & (error > 0)]
     if finite.size:
         axes.set_yscale("log")
+        axes.set_ylabel(axes.get_ylabel() + unit.words)
         low, high = float(finite.min()), float(finite.max())
         axes.set_ylim(low / 2, high * 2)
         _log_labels(axes, {}, low, high)
@@ -465,13 +502,15 @@ def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
 
 
 def _layers(pen: Pen, data: LayerErrors) -> None:
-    axes = pen.axes("largest |error| of each row", "row", "largest |error|")
-    numbers = [error for error in data.errors if error is not None and math.isfinite(error) and error > 0]
+    unit = Unit.of([math.nan if error is None else error for error in data.errors])
+    errors = [None if error is None else error / unit.size for error in data.errors]
+    axes = pen.axes("largest |error| of each row", "row", f"largest |error|{unit.words}")
+    numbers = [error for error in errors if error is not None and math.isfinite(error) and error > 0]
     if numbers:
         axes.set_yscale("log")
     low = min(numbers) / 10 if numbers else 0.0
     high = max(numbers) * 10 if numbers else 1.0
-    heights = [_height(error, low, high) for error in data.errors]
+    heights = [_height(error, low, high) for error in errors]
     at = np.arange(len(heights))
     axes.plot(at, heights, color=pen.theme.ink, linewidth=0.8, linestyle=":")
     groups: dict[str, tuple[str, str, Callable[[int], bool]]] = {

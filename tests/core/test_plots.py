@@ -176,6 +176,32 @@ def test_tensors_without_a_difference_to_measure_are_drawn_too(values, theme):
     dualcell.compare({"a": values, "b": values}, {"a": values, "b": values}).plot(theme=theme)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ([1e300, 1e308, -1e308], [1e301, 1e308, 1e308]), ([1.7e308, 0.0], [0.0, 1.0]), ([-1e308, 1.0], [1.7e308, 1.0]),
+        ([1e-320, 1e-322], [1e-321, 1e-322]), ([5e-324, 0.0], [0.0, 0.0]), ([1e-310, 1.0], [2e-310, 1e300]),
+    ],
+)  # fmt: skip
+def test_the_largest_and_the_smallest_numbers_are_drawn(kind, left, right):
+    left, right = (np.array([side, side]) if kind == "heat" else np.array(side) for side in (left, right))
+    figure = row(left, right, rtol=0.0, atol=0.0).plot(kind)
+    assert image_of(figure).std() > 0
+    for axes in figure.axes:
+        assert all(np.isfinite([*axes.get_xlim(), *axes.get_ylim()]))
+    dualcell.compare({"a": left}, {"a": right}, rtol=0.0, atol=0.0).plot().draw_without_rendering()
+
+
+def test_an_axis_of_numbers_that_were_divided_says_by_what():
+    figure = row(np.array([1e308, -1e308]), np.array([1e308, 1e308])).plot("values", "scatter", "curves")
+    assert {"value / 1e+308", "left (value / 1e+308)", "right (value / 1e+308)"} <= {*words_of(figure)}
+    assert figure.axes[0].get_xlim() == pytest.approx((-1.1, 1.1))
+    tiny = row(np.array([[3e-320, 0.0]]), np.array([[0.0, 0.0]]), rtol=0.0, atol=0.0).plot("heat")
+    assert {"largest |error| over axes 0 and 1", "largest |error| / 1e-320", "largest: 3e-320"} <= {*words_of(tiny)}
+    assert "value" in words_of(row(np.array([1e299, 1.0]), np.array([1e-279, 1.0])).plot("values"))
+
+
 def test_complex_numbers_show_their_sizes():
     values = np.array([[3 + 4j, 0], [1, 1j]])
     figure = row(values, values + 1j).plot("values", "scatter", "heat")
