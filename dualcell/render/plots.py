@@ -11,14 +11,15 @@ import io
 import math
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dualcell.histogram import Histogram
@@ -28,13 +29,13 @@ from dualcell.pictures.layers import LayerErrors
 from dualcell.pictures.panels import Panel
 from dualcell.pictures.picture import Picture
 from dualcell.pictures.values import PairCounts, ValueCounts
-from dualcell.render.words import one_line, shortened
+from dualcell.render.words import fitted, one_line
 
 WIDTH, HEIGHT = 4.4, 3.3  # inches of a panel
 DPI = 100  # dots an inch; as many CSS pixels
 SHARP = 1.6  # dots of a PNG for a CSS pixel
 SHRUNK = 0.86  # of that size in a report, where two stand side by side
-LONGEST = 40  # characters of a name
+LONGEST, SIDE = 40, 24  # columns of a name, and of a side's label
 MANY = 24  # rows whose names fit below an axis
 SMALL = 8.5  # points
 FEW = 200  # marks, which are drawn larger
@@ -103,11 +104,11 @@ def draw(panels: Sequence[Panel], words: Words, theme: str = "light") -> DualFig
     colours = THEMES[theme]
     wide = [7.2 if panel.kind == "layers" else WIDTH for panel in panels]
     figure = DualFigure(figsize=(sum(wide), HEIGHT), dpi=DPI, layout="constrained", facecolor=colours.page)
-    grid = figure.add_gridspec(1, len(panels), width_ratios=wide)
-    labels = cast("tuple[str, str]", tuple(short(label) for label in words.labels))
-    for place, panel in enumerate(panels):
-        pen = Pen(figure, grid[place], colours, labels, panel.sizes)
-        _DRAW[panel.kind](pen, panel.data)
+    parts = figure.subfigures(1, len(panels), squeeze=False, width_ratios=wide, facecolor=colours.page)
+    labels = cast("tuple[str, str]", tuple(short(label, SIDE) for label in words.labels))
+    with _any_script():
+        for part, panel in zip(parts[0], panels, strict=True):
+            _DRAW[panel.kind](Pen(part, colours, labels, panel.sizes), panel.data)
     if words.title:
         figure.suptitle(short(words.title, 2 * LONGEST), color=colours.ink, fontsize=10, parse_math=False)
     figure.alt = "; ".join(panel.sentence for panel in panels)
@@ -131,8 +132,7 @@ def size_of(figure: Figure) -> tuple[int, int]:
 def png(figure: Figure, *, small: bool = False) -> bytes:
     """The figure as a PNG; a small one has 64 colours, which pictures need no more of."""
     stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a row's name in another script
+    with _any_script():
         dots = DPI * SHARP * (SHRUNK if small else 1)
         figure.savefig(stream, format="png", dpi=dots, facecolor=figure.get_facecolor(), metadata=_PLAIN)
     if not small:
@@ -145,24 +145,36 @@ def png(figure: Figure, *, small: bool = False) -> bytes:
     return reduced.getvalue()
 
 
+@contextmanager
+def _any_script() -> Generator[None]:
+    """No warning of names in scripts that the font does not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
+
+
 _PLAIN: Any = {"Software": None}  # the same picture gives the same bytes
 
 
 def short(name: str, most: int = LONGEST) -> str:
     """A name on one line, its middle left out if it is long."""
-    return shortened(one_line(name), most)
+    return fitted(one_line(name), most)
 
 
 class Pen:
     """Axes in one panel of a figure, in the theme's colours."""
 
-    def __init__(self, figure: Figure, place: Any, theme: Theme, labels: tuple[str, str], sizes: bool) -> None:
-        self.figure, self.place, self.theme, self.labels = figure, place, theme, labels
+    def __init__(self, panel: SubFigure, theme: Theme, labels: tuple[str, str], sizes: bool) -> None:
+        self.panel, self.theme, self.labels = panel, theme, labels
         self.value = "|value|" if sizes else "value"
 
-    def axes(self, title: str, x: str, y: str, *, place: Any = None, **how: Any) -> Any:
+    def rows(self, count: int, **how: Any) -> list[Any]:
+        """Places for axes below each other."""
+        return [*self.panel.add_gridspec(count, 1, **how)]
+
+    def axes(self, title: str, x: str, y: str, *, place: Any = 111, **how: Any) -> Any:
         """New axes with a title and both labels."""
-        made = self.figure.add_subplot(self.place if place is None else place, **how)
+        made = self.panel.add_subplot(place, **how)
         made.set_title(title, color=self.theme.ink, fontsize=10, parse_math=False)
         for axis, label in ((made.xaxis, x), (made.yaxis, y)):
             axis.set_label_text(label, color=self.theme.ink, fontsize=9, parse_math=False)
@@ -177,28 +189,25 @@ class Pen:
         axes.grid(visible=True, which="major", color=self.theme.faint, linewidth=0.6)
         axes.set_axisbelow(True)
 
-    def legend(self, axes: Any, columns: int = 2) -> None:
-        """What the lines and marks are, below the axes."""
-        handles, names = axes.get_legend_handles_labels()
-        if not handles:
-            return
-        made = axes.legend(
-            handles,
-            names,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.22),
-            ncols=columns,
-            frameon=False,
-            fontsize=SMALL,
-        )
-        for text in made.get_texts():
-            text.set_color(self.theme.ink)
-            text.set_parse_math(False)
+    def legend(self, *axes: Any) -> None:
+        """What the lines and marks in some axes are, below them all, in as many columns as the panel has room for."""
+        found = [each.get_legend_handles_labels() for each in axes]
+        handles, names = ([item for part in found for item in part[at]] for at in (0, 1))
+        for columns in range(len(handles), 0, -1):
+            made = self.panel.legend(
+                handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL
+            )
+            for text in made.get_texts():
+                text.set(color=self.theme.ink, parse_math=False)
+            if columns == 1 or made.get_window_extent().width < self.panel.bbox.width:
+                return
+            made.remove()
 
     def scale(self, axes: Any, image: Any, label: str) -> None:
-        """The colours of a map, with their numbers."""
-        bar = self.figure.colorbar(image, ax=axes)
+        """The colours of a map, with their numbers; their name stands between both, away from the next picture."""
+        bar = self.panel.colorbar(image, ax=axes)
         bar.set_label(label, color=self.theme.ink, fontsize=9)
+        bar.ax.yaxis.set_label_position("left")
         ticks = log_ticks(image.norm.vmin, image.norm.vmax)
         bar.minorticks_off()
         bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
@@ -236,10 +245,10 @@ _DRAWN = 1e-280, 1e300
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """At most six numbers on a log scale: powers of ten, or the ends where there are not two."""
+    """At most six numbers on a log scale: powers of ten, or the ends where there are not two, if they are apart."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     if first >= last:
-        return [low, high]
+        return [low, high] if high > 2 * low else [high]
     return [10.0**power for power in range(first, last + 1, -(-(last - first) // 5))]
 
 
@@ -272,7 +281,7 @@ def _heat(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
 
 def _channels(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
     """A strip for each axis, in the same colours: the error follows that along which they change."""
-    places = pen.place.subgridspec(len(maps), 1)
+    places = pen.rows(len(maps))
     every = np.concatenate([found.largest for found in maps])
     unit = Unit.of(every)
     norm = _sizes_norm(every / unit.size)
@@ -301,10 +310,14 @@ def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm, unit: Unit) -> Any
     axes.set_xlim(-0.5, lengths[1] - 0.5)
     axes.set_ylim(lengths[0] - 0.5, -0.5)
     for axis in (axes.xaxis, axes.yaxis) if len(found.axes) == 2 else (axes.xaxis,):
-        axis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        axis.set_major_locator(_indices())
     _crosses(pen, axes, cells, widths)
     _ring(pen, axes, cells, widths)
     return image
+
+
+def _indices() -> MaxNLocator:
+    return MaxNLocator(6, integer=True, min_n_ticks=1)
 
 
 def _sizes_norm(errors: Any) -> LogNorm:
@@ -429,7 +442,7 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
 
 def _band(pen: Pen, axes: Any, data: PairCounts, unit: Unit) -> None:
     atol, rtol = data.tolerance
-    line = np.linspace(*data.edges[[0, -1]] / unit.size, 101)
+    line = np.linspace(data.edges[0] / unit.size, data.edges[-1] / unit.size, 101)
     room = atol / unit.size + rtol * np.abs(line)
     between = axes.fill_between if data.reference == "left" else axes.fill_betweenx
     name = f"atol {atol:.2g} + rtol {rtol:.2g}" if atol or rtol else "no tolerance: exact"
@@ -440,7 +453,7 @@ def _band(pen: Pen, axes: Any, data: PairCounts, unit: Unit) -> None:
 
 
 def _curves(pen: Pen, data: Curves) -> None:
-    places = pen.place.subgridspec(2, 1, height_ratios=(2, 1))
+    places = pen.rows(2, height_ratios=(2, 1))
     unit = Unit.of([data.left, data.right])
     above = pen.axes("both sides, and their difference", "", pen.value + unit.words, place=places[0])
     below = pen.axes("", "index", "|error|", place=places[1], sharex=above)
@@ -456,12 +469,15 @@ def _curves(pen: Pen, data: Curves) -> None:
             above.fill_between(at, values[0], values[1], color=colour, alpha=0.35, linewidth=0)
             above.plot(at, values[1], color=colour, linestyle=style, linewidth=1.0, label=pen.labels[index])
             above.plot(at, values[0], color=colour, linestyle=style, linewidth=1.0)
+    if not np.isfinite([data.left, data.right]).any():
+        above.set_yticks([])
+        _say(pen, above, "no value is finite")
     _error_line(pen, below, at, data.error)
+    below.set_xlim(-0.5, data.length - 0.5)
+    below.xaxis.set_major_locator(_indices())
     for axes in (above, below):
         pen.grid(axes)
-    made = above.legend(frameon=False, fontsize=SMALL, labelcolor=pen.theme.ink)
-    for text in made.get_texts():
-        text.set_parse_math(False)
+    pen.legend(above, below)
 
 
 def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
@@ -496,8 +512,10 @@ def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
             transform=where,
             label="NaN or Inf",
         )
-        axes.legend(frameon=False, fontsize=SMALL, labelcolor=pen.theme.ink)
-    elif not finite.size:
+    if not finite.size:
+        axes.set_ylim(0, 1)
+        axes.set_yticks([] if bad.any() else [0])
+    if not (finite.size or bad.any()):
         _say(pen, axes, "no element differs")
 
 
@@ -529,6 +547,9 @@ def _layers(pen: Pen, data: LayerErrors) -> None:
     if numbers:
         axes.set_ylim(low / 2, high * 2)
         _log_labels(axes, {low: "0"} if 0 in data.errors else {}, min(numbers), max(numbers))
+    else:
+        axes.set_ylim(-0.1, 1.1)
+        axes.set_yticks([0] if 0 in data.errors else [])
     axes.set_xlim(-0.5, len(heights) - 0.5)
     if data.first is not None:
         axes.axvline(data.first, color=pen.theme.bad, linewidth=1.2, linestyle="--", zorder=1)
@@ -548,7 +569,7 @@ def _layers(pen: Pen, data: LayerErrors) -> None:
 
 def _log_labels(axes: Any, more: Mapping[float, str], low: float, high: float) -> None:
     """Powers of ten as `1e-05`, and whatever else stands on a log axis."""
-    ticks = {**more, **{tick: f"{tick:.2g}" for tick in log_ticks(low, high if high > low else low * 1.01)}}
+    ticks = {**more, **{tick: f"{tick:.2g}" for tick in log_ticks(low, high)}}
     axes.set_yticks(list(ticks), list(ticks.values()))
     axes.minorticks_off()
 

@@ -6,7 +6,9 @@ import io
 import math
 import subprocess
 import sys
+import warnings
 from importlib import import_module
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -149,6 +151,63 @@ def test_curves_and_their_difference():
     assert np.isnan(shown[:21]).all()
     np.testing.assert_allclose(shown[21:], 0.125)
     assert (below.get_xlabel(), below.get_ylabel(), above.get_ylabel()) == ("index", "|error|", "value")
+
+
+def boxes(figure, texts):
+    """Where texts stand in a figure that was drawn; those that show nothing are left out."""
+    return [text.get_window_extent() for text in texts if text.get_text() and text.get_visible()]
+
+
+@pytest.mark.parametrize("errors", [[0.5], [0.5, 0.6], [2e-9, 3e-9, 0], [1e-3, 1.0], [0], [math.nan], [math.nan, 2.0]])
+def test_ticks_of_errors_are_apart_and_not_negative(errors):
+    left = np.zeros(6)
+    right = left.copy()
+    right[-len(errors) :] = errors
+    curves = row(left, right).plot("curves")
+    layers = dualcell.compare({f"h{i}": [0.0] for i in range(6)}, {f"h{i}": [right[i]] for i in range(6)}).plot()
+    for figure, axes in ((curves, curves.axes[1]), (layers, layers.axes[0])):
+        figure.draw_without_rendering()
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        assert min(ticks, default=0) >= 0
+        places = boxes(figure, [tick.label1 for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high])
+        assert not any(one.overlaps(other) for one, other in pairwise(sorted(places, key=lambda box: box.y0)))
+    assert all(tick == int(tick) for tick in curves.axes[1].get_xticks())
+    assert curves.axes[1].get_xlim() == (-0.5, 5.5)
+
+
+@pytest.mark.parametrize("kind", ["heat", "values", "scatter"])
+@pytest.mark.parametrize("label", ["left", "w" * 40, "確率" * 20])
+def test_a_legend_stands_below_its_own_picture(kind, label):
+    left, right = planted()
+    right[:3] = math.nan
+    left[5] = math.inf
+    panel = panels(row(left, right).comparison, [kind])
+    figure = plots.draw([*panel] * 3, plots.Words("", (label, label)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.draw_without_rendering()
+        legends = [legend.get_window_extent() for part in figure.subfigs for legend in part.legends]
+    width, height = figure.bbox.size
+    assert len(legends) == 3
+    for at, box in enumerate(legends):
+        assert at * width / 3 <= box.x0 < box.x1 <= (at + 1) * width / 3
+        assert 0 <= box.y0 < box.y1 < height / 2
+
+
+def test_the_name_of_a_scale_stands_beside_its_own_picture():
+    figure = row(*planted()).plot("heat", "scatter")
+    figure.draw_without_rendering()
+    for drawn, scale in (figure.axes[:2], figure.axes[2:]):
+        name = scale.yaxis.label.get_window_extent()
+        assert drawn.get_window_extent().x1 < name.x0 < name.x1 < scale.get_window_extent().x0
+        assert not name.overlaps(drawn.get_tightbbox())
+        assert name.height < scale.get_window_extent().height
+
+
+def test_values_that_are_not_finite_are_said_not_to_be_drawn():
+    figure = row(np.full(3, math.nan), np.full(3, math.inf)).plot("curves")
+    assert "no value is finite" in words_of(figure)
 
 
 def test_layers_in_order_with_the_first_that_fails():
