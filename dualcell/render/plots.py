@@ -28,7 +28,7 @@ from dualcell.pictures.heat import ErrorMap
 from dualcell.pictures.layers import LayerErrors
 from dualcell.pictures.panels import Panel
 from dualcell.pictures.picture import Picture
-from dualcell.pictures.values import PairCounts, ValueCounts
+from dualcell.pictures.values import PARTS, PairCounts, ValueCounts
 from dualcell.render.words import fitted, one_line
 
 WIDTH, HEIGHT = 4.4, 3.3  # inches of a panel
@@ -108,7 +108,7 @@ def draw(panels: Sequence[Panel], words: Words, theme: str = "light") -> DualFig
     labels = cast("tuple[str, str]", tuple(short(label, SIDE) for label in words.labels))
     with _any_script():
         for part, panel in zip(parts[0], panels, strict=True):
-            _DRAW[panel.kind](Pen(part, colours, labels, panel.sizes), panel.data)
+            _DRAW[panel.kind](Pen(part, colours, labels), panel.data)
     if words.title:
         figure.suptitle(short(words.title, 2 * LONGEST), color=colours.ink, fontsize=10, parse_math=False)
     figure.alt = "; ".join(panel.sentence for panel in panels)
@@ -164,9 +164,8 @@ def short(name: str, most: int = LONGEST) -> str:
 class Pen:
     """Axes in one panel of a figure, in the theme's colours."""
 
-    def __init__(self, panel: SubFigure, theme: Theme, labels: tuple[str, str], sizes: bool) -> None:
+    def __init__(self, panel: SubFigure, theme: Theme, labels: tuple[str, str]) -> None:
         self.panel, self.theme, self.labels = panel, theme, labels
-        self.value = "|value|" if sizes else "value"
 
     def rows(self, count: int, **how: Any) -> list[Any]:
         """Places for axes below each other."""
@@ -395,7 +394,7 @@ def _decades(low: float, high: float) -> list[float]:
 
 def _values(pen: Pen, data: ValueCounts) -> None:
     unit = Unit.of(data.edges)
-    axes = pen.axes("values of both sides", pen.value + unit.words, "elements (log scale)")
+    axes = pen.axes("values of both sides", (PARTS if data.parts else "value") + unit.words, "elements (log scale)")
     sides = ((data.left, pen.theme.left, "-"), (data.right, pen.theme.right, "--"))
     for index, (counts, colour, style) in enumerate(sides):
         name = pen.labels[index] + "".join(
@@ -412,7 +411,7 @@ def _values(pen: Pen, data: ValueCounts) -> None:
 def _scatter(pen: Pen, data: PairCounts) -> None:
     """Every cell that holds a pair, by how many it holds; the diagonal, and the tolerance around it."""
     unit = Unit.of(data.edges)
-    names = [f"{label} ({pen.value}{unit.words})" for label in pen.labels]
+    names = [f"{label} ({'both parts' if data.parts else 'value'}{unit.words})" for label in pen.labels]
     axes = pen.axes("left against right", *names)
     rows, columns = np.nonzero(data.counts)
     edges = data.edges / unit.size
@@ -420,7 +419,8 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     counts = data.counts[rows, columns]
     ends = edges[[0, -1]]
     room = (ends[1] - ends[0]) * 0.04
-    _band(pen, axes, data, unit)
+    if not data.parts:  # the tolerance is for the size of the difference of both
+        _band(pen, axes, data, unit)
     axes.plot(ends, ends, color=pen.theme.ink, linewidth=0.8, linestyle=":", label="equal")
     marks = {"s": 9 if counts.size > FEW else 24, "marker": "s", "linewidths": 0, "zorder": 3}
     if counts.size and counts.max() > 1:
@@ -455,7 +455,8 @@ def _band(pen: Pen, axes: Any, data: PairCounts, unit: Unit) -> None:
 def _curves(pen: Pen, data: Curves) -> None:
     places = pen.rows(2, height_ratios=(2, 1))
     unit = Unit.of([data.left, data.right])
-    above = pen.axes("both sides, and their difference", "", pen.value + unit.words, place=places[0])
+    value = ("|value|" if data.sizes else "value") + unit.words
+    above = pen.axes("both sides, and their difference", "", value, place=places[0])
     below = pen.axes("", "index", "|error|", place=places[1], sharex=above)
     above.tick_params(labelbottom=False)
     at = data.positions + (data.width - 1) / 2

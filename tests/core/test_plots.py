@@ -261,11 +261,14 @@ def test_an_axis_of_numbers_that_were_divided_says_by_what():
     assert "value" in words_of(row(np.array([1e299, 1.0]), np.array([1e-279, 1.0])).plot("values"))
 
 
-def test_complex_numbers_show_their_sizes():
-    values = np.array([[3 + 4j, 0], [1, 1j]])
-    figure = row(values, values + 1j).plot("values", "scatter", "heat")
-    assert {"|value|", "left (|value|)", "right (|value|)"} <= {*words_of(figure)}
-    assert figure.axes[0].patches[0].get_data().edges[-1] == pytest.approx(abs(3 + 5j))
+def test_complex_numbers_show_their_parts():
+    values = np.array([3 + 4j, 0, 1, 1j])
+    figure = row(values, values + 1j).plot("values", "scatter", "curves")
+    assert {"real and imaginary parts", "left (both parts)", "right (both parts)", "|value|"} <= {*words_of(figure)}
+    assert figure.axes[0].patches[0].get_data().edges[-1] == 5
+    (ring,) = [marks for marks in figure.axes[1].collections if marks.get_label() == "worst"]
+    assert ring.get_offsets().tolist() == [[4, 5]]
+    assert not any("atol" in text for text in words_of(figure))  # it is for the size of the difference, not for parts
 
 
 # --- one wrong element is seen ---
