@@ -13,6 +13,7 @@ from dualcell.render.words import (
     columns_of,
     duration,
     fitted,
+    from_to,
     one_line,
     one_or_both,
     shortened,
@@ -145,7 +146,7 @@ def _folded(lines: list[str], report: Report, width: int | None) -> list[str]:
         return lines
     folded, at = lines[:2], 2
     for run in runs_of(report.shown, collapses=True):
-        said = f"({len(run.rows)} equal: {shortened(run.rows[0].name)} … {shortened(run.rows[-1].name)})"
+        said = f"({len(run.rows)} equal: {from_to(run.rows[0].name, run.rows[-1].name)})"
         said = one_line(said) if width is None else fitted(one_line(said), width)
         folded += [said] if run.folded else lines[at : at + len(run.rows)]
         at += len(run.rows)

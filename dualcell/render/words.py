@@ -31,6 +31,16 @@ def shortened(text: str, most: int = LONGEST_NAME) -> str:
     return text[: most - 1 - behind] + "…" + text[len(text) - behind :]
 
 
+def from_to(first: str, last: str) -> str:
+    """Names that follow each other, by the first and the last.
+
+    Examples:
+        >>> from_to("h0", "h9")
+        'h0 … h9'
+    """
+    return f"{shortened(first)} … {shortened(last)}"
+
+
 def one_or_both(left: str, right: str) -> str:
     """Both texts if they differ, one if they agree.
 

@@ -57,6 +57,32 @@ def test_names_that_share_nothing_fold_into_pieces():
     assert titles(named(ROW, *["same"] * 40)) == [("same … same", 30), ("same … same", 10)]
 
 
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        ([f"layers.block4.conv{index}" for index in range(32, 40)], "layers.block4.conv*"),
+        ([f"value['layer8.block.{index}.weight']" for index in range(160, 180)], "value['layer8.block.*"),
+        (["m.dense.kernel", "m.depth.kernel", "m.deep", "m.deer"], "m.*"),
+        (["m.conv3", "m.conv35", "m.conv3z", "m.conv3"], "m.conv*"),
+        (["m.w_in", "m.w_inner", "m.w_init", "m.w_"], "m.w_*"),
+        (["m.x"] * 4, "m.x*"),
+        ([f"m.{'n' * 200}.{index}" for index in range(4)], f"m.{'n' * 38}…{'n' * 38}.*"),
+        (["m['é_1']", "m['é_2']", "m['é']", "m['è']"], "m['*"),
+    ],
+)
+def test_titles_end_where_a_word_or_a_number_ends(names, title):
+    assert title in dict(titles([*named(ROW, *names), *layers(9)]))
+
+
+def test_the_title_of_a_piece_names_both_its_ends():
+    names = [f"layers{index}" + "." + "attention.query_projection_with_long_name" * 2 for index in range(40)]
+    ((first, _), _) = titles(named(ROW, *names))
+    ends = [name[:40] + "…" + name[-39:] for name in (names[0], names[29])]
+    assert first == " … ".join(ends)
+    html = render_html(replace(dualcell.compare([1.0], [1.0]).report, rows=tuple(named(ROW, *names))))
+    assert f"<b>{first}</b>" in html
+
+
 def test_groups_with_failures_are_open_up_to_a_hundred_rows():
     rows = layers(9)
     rows[5] = replace(rows[5], verdict="shape", passed=False)
