@@ -52,7 +52,7 @@ def render_html(report: Report) -> str:
 
 def room_for(names: Iterable[str]) -> str:
     """What the heading of a column of names asks for, so that they are not broken: the same in each group of rows."""
-    return f";min-width:min({min(max(map(len, names), default=0), _WIDEST_NAME)}ch,25vw)"
+    return f";min-width:min({min(max(map(len, names), default=0), _WIDEST_NAME)}ch,35vw)"
 
 
 _WIDEST_NAME = 30  # characters; longer names go on two lines

@@ -220,9 +220,9 @@ def test_a_hostile_name_cannot_leave_an_attribute():
 
 
 def test_names_have_room_and_a_bar_only_where_there_is_a_scale():
-    assert room_for(["a", "layer.kernel"]) == ";min-width:min(12ch,25vw)"
-    assert room_for(["a" * 100]) == ";min-width:min(30ch,25vw)"
-    assert room_for([]) == ";min-width:min(0ch,25vw)"
-    assert '<th scope="col" style="text-align:left;min-width:min(5ch,25vw)">row</th>' in html_of(X, X)
+    assert room_for(["a", "layer.kernel"]) == ";min-width:min(12ch,35vw)"
+    assert room_for(["a" * 100]) == ";min-width:min(30ch,35vw)"
+    assert room_for([]) == ";min-width:min(0ch,35vw)"
+    assert '<th scope="col" style="text-align:left;min-width:min(5ch,35vw)">row</th>' in html_of(X, X)
     assert 'class="bar"' not in html_of(X, X)
     assert html_of(X, X + 1e-7).count('class="bar"') == 1
