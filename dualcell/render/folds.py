@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 
 from dualcell.render.words import from_to, shortened
@@ -36,6 +36,11 @@ class Group:
     collapses: bool = False
 
     @property
+    def failed(self) -> bool:
+        """Whether some of them failed."""
+        return not all(row.passed for row in self.rows)
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many rows have which verdict, failing ones first."""
         return counted(sorted(self.rows, key=lambda row: row.passed))
@@ -54,9 +59,10 @@ def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:
     groups: list[Group] = []
     shown = 0
     for title, together in _split(tuple(rows), 0):
-        opened = not title or (shown < _OPEN and not all(row.passed for row in together))
+        group = Group(title, together, collapses=collapses)
+        opened = not title or (shown < _OPEN and group.failed)
         shown += len(together) if title and opened else 0
-        groups.append(Group(title, together, opened, collapses))
+        groups.append(replace(group, opened=opened))
     return tuple(groups)
 
 
