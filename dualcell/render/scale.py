@@ -9,8 +9,10 @@ from itertools import groupby
 
 from dualcell.report import Row
 
-BARS = {True: "rgba(30,150,75,0.5)", False: "rgba(225,60,60,0.55)"}  # by whether the row passed
+# by whether the row passed; seen on white as on every host's dark page, so opaque, and never behind a text
+BARS = {True: "#1e964b", False: "#eb504b"}
 MARK, CLEAR = "#8a8a8a", "rgba(0,0,0,0)"
+_BELOW = "background-size:100% 6px;background-position:0 100%;background-repeat:no-repeat"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _on_a_scale(value: float) -> bool:
 
 
 def bar(row: Row, scale: Scale | None) -> str:
-    """The background of a row's largest error: a bar on the table's log scale, the tolerance marked.
+    """What stands below a row's largest error: a bar on the table's log scale, the tolerance marked.
 
     One gradient of hard stops, which sanitisers that drop style sheets keep.
     """
@@ -75,7 +77,7 @@ def bar(row: Row, scale: Scale | None) -> str:
         mark = min(round(100 * scale.share(row.allowed_at_worst)), 98)
         for place in range(max(mark - 2, 0), min(mark + 4, 100)):  # clear beside it, to be seen within a bar
             colours[place] = MARK if mark <= place < mark + 2 else CLEAR
-    return f"background:linear-gradient(90deg,{','.join(_stops(colours))})"
+    return f"background-image:linear-gradient(90deg,{','.join(_stops(colours))});{_BELOW}"
 
 
 def _stops(colours: list[str]) -> list[str]:

@@ -11,11 +11,15 @@ from PIL import Image
 from tests.core.test_contrast import contrast
 
 __all__ = ["colours_of", "contrast"]
-FEWEST = 0.02  # of the pixels; fewer are the soft edges of letters
 
 
-def colours_of(place: Any) -> list[tuple[int, int, int]]:
-    """The colours of a place, those of most pixels first; each red, green and blue from 0 to 255."""
+def colours_of(place: Any, fewest: float = 0.02) -> list[tuple[int, int, int]]:
+    """The colours of a place, those of most pixels first; each red, green and blue from 0 to 255.
+
+    Args:
+        place: on a page.
+        fewest: a share of the pixels; colours of fewer are the soft edges of letters.
+    """
     image = Image.open(io.BytesIO(place.screenshot(animations="disabled", caret="hide"))).convert("RGB")
     counted = Counter(image.get_flattened_data() if hasattr(image, "get_flattened_data") else image.getdata())
-    return [colour for colour, count in counted.most_common() if count >= FEWEST * image.width * image.height]
+    return [colour for colour, count in counted.most_common() if count >= fewest * image.width * image.height]

@@ -82,13 +82,6 @@ def test_a_verdict_is_legible_on_its_tint(host, verdict):
 
 
 @each_host
-@pytest.mark.parametrize("passed", [True, False])
-def test_an_error_is_legible_on_its_bar(host, passed):
-    """Where style sheets are dropped, the bar lies behind the number."""
-    assert of_text(host, BARS[passed]) >= LEGIBLE
-
-
-@each_host
 def test_faded_text_is_legible(host):
     faded = [float(found) for found in re.findall(r"opacity: ([\d.]+)", STYLE)]
     assert faded
@@ -97,9 +90,10 @@ def test_faded_text_is_legible(host):
 
 
 @each_host
-def test_the_mark_of_the_tolerance_is_seen(host):
+@pytest.mark.parametrize("colour", [*BARS.values(), MARK])
+def test_a_bar_and_the_mark_of_the_tolerance_are_seen(host, colour):
     page = read(HOSTS[host][0])[:3]
-    assert contrast(over(MARK, page), page) >= VISIBLE
+    assert contrast(over(colour, page), page) >= VISIBLE
 
 
 def test_the_text_keeps_the_colour_of_its_host():
