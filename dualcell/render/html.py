@@ -153,7 +153,7 @@ def _environment() -> Any:
     environment.filters |= {
         "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
         "mismatches": mismatches, "change": change_in_words, "noise": noise_in_words,
-        "short": shortened, "sentence": _sentence, "base64": _base64,
+        "short": shortened, "sentence": _sentence, "why": _why, "base64": _base64,
     }  # fmt: skip
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
@@ -176,3 +176,9 @@ def _base64(data: bytes) -> str:
 
 def _sentence(text: str) -> str:
     return shortened(text, LONGEST_SENTENCE)
+
+
+def _why(row: Row) -> str:
+    """Why a row failed; of one whose shapes differ they come first, as their column may be out of sight."""
+    shapes = f"{one_or_both(*_shape(row))}: " if row.verdict == "shape" else ""
+    return _sentence(shapes + row.cause)
