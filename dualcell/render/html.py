@@ -18,7 +18,7 @@ from dualcell.render.facts import facts
 from dualcell.render.folds import Group, groups_of
 from dualcell.render.scale import Scale, bar, scale_of
 from dualcell.render.text import causes_named, change_in_words, header_line, mismatches, noise_in_words, settings_line
-from dualcell.render.words import LONGEST_SENTENCE, from_to, one_line, one_or_both, shortened
+from dualcell.render.words import LONGEST_SENTENCE, code_and_words, from_to, one_line, one_or_both, shortened
 from dualcell.report import Report, Row, figure, in_words, values_in_words
 
 TINTS = {
@@ -159,7 +159,7 @@ def _environment() -> Any:
     known: dict[str, Any] = {
         "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"],
         "tints": TINTS, "bar": bar, "facts": facts, "room": room_for, "values": values_in_words,
-        "from_to": from_to,
+        "from_to": from_to, "parted": code_and_words,
     }  # fmt: skip
     environment.globals |= known
     return environment

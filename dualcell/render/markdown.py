@@ -96,6 +96,7 @@ def _reasons(report: Report) -> list[str]:
     said: list[str] = []
     for line in (*reruns(report), *drawn_in_words(report), *reasons(report)):
         text = inert(shortened(line.text, LONGEST_SENTENCE))
-        change = f": {code(shortened(line.code, LONGEST_SENTENCE))}" if line.code else ""
-        said.append(f"{'  ' * (line.depth - 1)}- {text}{change}")
+        change = code(line.code) if line.code else ""
+        joint = ": " if line.code or line.words else ""
+        said.append(f"{'  ' * (line.depth - 1)}- {text}{joint}{change}{inert(line.words)}")
     return said

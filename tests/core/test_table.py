@@ -14,7 +14,10 @@ import dualcell
 from dualcell.render.cell import cell_html
 from dualcell.render.facts import facts
 from dualcell.render.html import render_html, room_for
+from dualcell.render.markdown import render_markdown
 from dualcell.render.scale import BARS, CLEAR, MARK, Scale, bar, scale_of
+from dualcell.render.text import render_text
+from dualcell.render.words import code_and_words, shortened
 from dualcell.report import Row, figure, values_in_words
 from tests.core.test_report import Reader
 
@@ -217,6 +220,45 @@ def test_long_names_are_shortened_and_whole_where_the_row_unfolds():
     assert len(re.findall("a{100,}", html)) == len(re.findall("a{5000}&lt;b&gt;z{5000}", html)) == 1
     assert '<dt class="long">name</dt><dd class="long">value[' in html
     assert "aaa…zzz" in html
+
+
+def fixes_of(html):
+    """What stands behind `change` and `or`: the code, and the words behind it."""
+    return re.findall(r"<dt>(?:change|or|and) \w+</dt><dd>(?:<code>(.*?)</code>)?(.*?)</dd>", unescape(html))
+
+
+def test_a_long_name_is_shortened_in_each_line_to_change():
+    name = "a" * 5000 + "z" * 5000
+    report = dualcell.compare({name: X}, {name: X + 0.1}).report
+    short = "value." + "a" * 34 + "…" + "z" * 39
+    assert fixes_of(render_html(report)) == [(f"{short} + 0.1", ""), (f"{short} - 0.1", "")]
+    for text in (render_html(report), render_text(report), render_markdown(report)):
+        assert len(re.findall("a{100,}", text)) == (text.count('class="long">name<'))
+
+
+def test_words_behind_a_line_to_change_are_not_code():
+    values, offsets = np.random.default_rng(0).normal(size=(9, 40)), np.random.default_rng(1).normal(size=40)
+    by_channel = dualcell.compare(values, values + offsets).report
+    assert fixes_of(render_html(by_channel)) == [
+        ("value + offset", ", with those of each index"), ("value - offset", ", with those of each index"),
+    ]  # fmt: skip
+    assert "left: `value + offset`, with those of each index" in render_markdown(by_channel)
+    assert "left: value + offset, with those of each index" in render_text(by_channel)
+
+
+@pytest.mark.parametrize(
+    ("fix", "code"),
+    [
+        ("value['a b'].transpose(1, 0)", "value['a b'].transpose(1, 0)"), ("norm: eps=0.001", "norm: eps=0.001"),
+        ("y without exp", "y"), ("from_logits=True with the logits in place of y", "from_logits=True"),
+        ("layers.LeakyReLU(0.2) or nn.LeakyReLU(0.2) makes y", "layers.LeakyReLU(0.2) or nn.LeakyReLU(0.2)"),
+        ("compare y with a larger tolerance, or in float64", ""), ("isfinite of y and of what it is made of", ""),
+        ("y + '\\d'", "y + '\\d'"), ("y\0", ""), ("(" * 10_000, ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_python_can_read_is_code(fix, code):
+    assert code_and_words("~~ a b ~~ + 1", "~~ a b ~~") == ("~~ a b ~~ + 1", "")
+    assert code_and_words(fix, "y") == (code, fix[len(code) :] if len(fix) < 1000 else shortened(fix, 1000))
 
 
 def test_a_long_cause_is_shortened_and_whole_where_the_row_unfolds():
