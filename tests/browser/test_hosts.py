@@ -41,6 +41,19 @@ def test_on_a_narrow_screen_the_table_scrolls_and_the_page_does_not(open_page, d
     checks.assert_legible(page)
 
 
+def test_folds_are_called_by_their_rows(open_page):
+    """As a screen reader hears them."""
+    values = np.random.default_rng(0).normal(size=(4, 5))
+    html = dualcell.compare({"a": values, "b": values}, {"a": values, "b": values.T}).bundle()[0]["text/html"]
+    page = open_page()
+    page.set_content(plain(html, "light"))
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    names = [node["name"]["value"] for node in tree if node["role"]["value"] == "DisclosureTriangle"]
+    assert sorted(names) == [
+        "causes", "value.a: equal", "value.b: (4, 5) | (5, 4): The axes stand in another order: transpose(1, 0)",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", ["vscode-light", "vscode-high-contrast", "forced"])
 def test_a_line_to_change_looks_like_code(open_page, kind):
     """Whatever a host says of code: VS Code's outputs have its ordinary font."""
