@@ -85,7 +85,7 @@ def _pixels(share: float, tallest: float) -> int:
 def _histogram_in_words(origin: Origin) -> str:
     filled = sum(share > 0 for share in origin.bars)
     fullest = 100 * max(origin.bars)
-    return f"{filled} of {len(origin.bars)} bins are filled, the fullest with {fullest:.2g} % of the numbers"
+    return f"{filled} of {len(origin.bars)} bins are filled, the fullest with {fullest:.3g} % of the numbers"
 
 
 def _tallest(row: InitializersRow) -> float:
