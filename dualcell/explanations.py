@@ -95,5 +95,5 @@ def _reached(expression: str, path: str) -> str:
 
 def _names(row: str) -> tuple[str, str]:
     """What the two tensors are called: `a ~ b` names both."""
-    left, tilde, right = row.partition("~")
-    return (left.strip(), right.strip()) if tilde else (row, row)
+    left, tilde, right = row.partition(" ~ ")
+    return (left, right) if tilde else (row, row)

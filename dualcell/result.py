@@ -330,17 +330,20 @@ def _write(path: Path, text: Callable[[], str]) -> None:
 def _illustrated(result: DualResult) -> Report:
     """The report with pictures of the rows that failed, if it has none and they can be drawn."""
     report = result.report
-    failed = [row for row in result if not row.passed]
-    if not failed or report.pictures or any(row.pictures for row in report.rows) or not find_spec("matplotlib"):
+    if report.pictures or any(row.pictures for row in report.rows) or not find_spec("matplotlib"):
         return report
     from dualcell.pictures.drawing import with_pictures
+    from dualcell.pictures.panels import why_no_pictures
 
+    failed = [row for row in result if not row.passed and not why_no_pictures(row.comparison)]
+    if not failed:
+        return report
     options = Options(plot=(AUTO,), reference=report.settings.get("reference", "left"))
     rows, comparisons = zip(*((row.figures, row.comparison) for row in failed), strict=True)
     drawn = with_pictures(replace(report, rows=rows), comparisons, options)
     pictures = {row.name: row.pictures for row in drawn.rows}
     rows = tuple(replace(row, pictures=pictures.get(row.name, ())) for row in report.rows)
-    return replace(report, rows=rows, notes=drawn.notes if any(pictures.values()) else report.notes)
+    return replace(report, rows=rows, notes=drawn.notes)
 
 
 _WRITERS = {

@@ -29,13 +29,13 @@ COMPILED_FROM = 4_000_000  # elements, below which NumPy is done before the comp
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive elements of a pair, in C order; 1-D float64 arrays.
+    """Consecutive elements of a pair, in C order; 1-D arrays.
 
     Attributes:
         start: the flat index of the first.
-        left: values of the left side; sizes of complex ones.
+        left: values of the left side, float64; complex128 if one side is complex.
         right: so of the right side.
-        error: |left - right|; 0 where infinities are equal, else NaN where one side is NaN.
+        error: |left - right|, float64; 0 where infinities are equal, else NaN where one side is NaN.
     """
 
     start: int
@@ -89,12 +89,9 @@ def tally(left: Captured, right: Captured, make: Callable[[], T]) -> T:
 
 def _blocks(first: int, left: HostArray, right: HostArray) -> Iterator[Block]:
     for start, one, other, error in differing(left, right):
-        yield Block(first + start, _real(one), _real(other), error.astype(np.float64, copy=False))
-
-
-def _real(values: Array) -> Array:
-    with np.errstate(all="ignore"):
-        return (np.abs(values) if values.dtype.kind == "c" else values).astype(np.float64, copy=False)
+        wide = np.complex128 if "c" in (one.dtype.kind, other.dtype.kind) else np.float64
+        left, right = (side.astype(wide, copy=False) for side in (one, other))
+        yield Block(first + start, left, right, error.astype(np.float64, copy=False))
 
 
 def counting(shape: tuple[int, ...]) -> Any:

@@ -23,6 +23,7 @@ class Curves:
         left: float64, (2, cells): lowest and highest; NaN where no value is finite.
         right: so of the right side.
         error: float64: the largest error in each cell, NaN or infinite where one is.
+        sizes: the values are sizes of complex numbers.
     """
 
     length: int
@@ -30,6 +31,7 @@ class Curves:
     left: Array
     right: Array
     error: Array
+    sizes: bool = False
 
     @property
     def positions(self) -> Array:
@@ -40,7 +42,7 @@ class Curves:
     def sentence(self) -> str:
         """What a picture of it shows, in words."""
         ends = [f"{name} {_ends(values)}" for name, values in (("left", self.left), ("right", self.right))]
-        said = f"both sides along axis 0 of {self.length:,}: {', '.join(ends)}"
+        said = f"{'sizes of ' if self.sizes else ''}both sides along axis 0 of {self.length:,}: {', '.join(ends)}"
         if not self.error.any():
             return f"{said}; no element differs"
         first = int(np.flatnonzero(self.error)[0]) * self.width
@@ -65,7 +67,7 @@ class CurvesTally:
     """
 
     def __init__(self, length: int) -> None:
-        self._length, self._width = length, -(-length // POINTS)
+        self._length, self._width, self._sizes = length, -(-length // POINTS), False
         cells = -(-length // self._width)
         self._low, self._high = np.full((2, cells), math.inf), np.full((2, cells), -math.inf)
         self._error = np.zeros(cells)
@@ -76,7 +78,9 @@ class CurvesTally:
         starts = np.maximum(np.arange(first, last + 1) * self._width - block.start, 0)
         here = slice(first, last + 1)
         _raise(self._error[here], np.maximum.reduceat(block.error, starts))
+        self._sizes = block.left.dtype.kind == "c"
         for side, values in enumerate((block.left, block.right)):
+            values = np.abs(values) if self._sizes else values
             finite = np.isfinite(values)
             all_finite = bool(finite.all())
             low = values if all_finite else np.where(finite, values, math.inf)
@@ -96,7 +100,7 @@ class CurvesTally:
         seen = self._low <= self._high
         low, high = np.where(seen, self._low, math.nan), np.where(seen, self._high, math.nan)
         left, right = (np.stack([low[side], high[side]]) for side in (0, 1))
-        return Curves(self._length, self._width, left, right, self._error)
+        return Curves(self._length, self._width, left, right, self._error, self._sizes)
 
 
 def _raise(target: Array, values: Array) -> None:

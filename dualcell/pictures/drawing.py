@@ -45,9 +45,11 @@ def with_pictures(report: Report, comparisons: Sequence[Comparison], options: Op
     notes: list[str] = []
     waiting = _ranked(report.rows, comparisons, kinds)
     started = time.monotonic()
+    begun = 0
     for row, comparison in waiting[:MOST_ROWS]:
         if drawn and (time.monotonic() - started > MOST_SECONDS or _bytes(drawn.values()) > MOST_BYTES):
             break
+        begun += 1
         try:
             suited = [kind for kind in chosen(comparison, kinds) if not unsuited(comparison, kind)]
             made = panels(comparison, suited, None, options.reference)
@@ -55,7 +57,7 @@ def with_pictures(report: Report, comparisons: Sequence[Comparison], options: Op
         except Exception as error:
             notes.append(f"row {row.name!r} could not be drawn: {type(error).__name__}: {error}")
     rows = tuple(replace(row, pictures=drawn.get(row.name, ())) for row in report.rows)
-    notes += _remarks(report.rows, comparisons, kinds, (len(drawn), len(waiting)))
+    notes += _remarks(comparisons, kinds, (len(drawn), len(waiting)), [row.name for row, _ in waiting[begun:]])
     whole = (_picture(Panel(LAYERS, layers_of(report.rows)), labels),) if LAYERS in options.plot and report.rows else ()
     return replace(report, rows=rows, pictures=whole, notes=(*report.notes, *notes))
 
@@ -82,18 +84,18 @@ def _why_none(comparison: Comparison, kinds: Sequence[str]) -> str:
 
 
 def _remarks(
-    rows: Sequence[Row], comparisons: Sequence[Comparison], kinds: Sequence[str], counts: tuple[int, int]
+    comparisons: Sequence[Comparison], kinds: Sequence[str], counts: tuple[int, int], others: Sequence[str]
 ) -> list[str]:
-    """What was asked for and is not there."""
+    """What was asked for and is not there; `others` can be drawn, but were not begun."""
     drawn, drawable = counts
-    if not kinds or not rows:
+    if not kinds or not comparisons:
         return []
     if not drawable:
         return [f"no row has a picture {', '.join(kinds)}: {_why_none(comparisons[0], kinds)}"]
-    if drawn < drawable:
+    if others:
         return [
             f"{drawn} of {drawable} rows have their pictures here, those that failed first; "
-            f"result[{rows[-1].name!r}].plot() draws any other"
+            f"result[{others[0]!r}].plot() draws any other"
         ]
     return []
 

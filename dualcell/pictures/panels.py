@@ -5,7 +5,7 @@ At most two passes over the pair, whatever is asked for.
 
 from __future__ import annotations
 
-import math
+import cmath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,12 +33,10 @@ class Panel:
     Attributes:
         kind: one of `kinds.KINDS`, or `layers`.
         data: what it shows; of `heat` and `channels` one map or several strips.
-        sizes: the values are sizes of complex numbers.
     """
 
     kind: str
     data: Data
-    sizes: bool = False
 
     @property
     def sentence(self) -> str:
@@ -155,8 +153,7 @@ class _Work:
             at += len(each)
         if ranged:
             found |= self._ranged(ranged, (seen[0].left, seen[0].right))
-        sizes = "complex" in self.comparison.left.facts.dtype + self.comparison.right.facts.dtype  # pyright: ignore[reportOptionalMemberAccess]
-        return tuple(Panel(kind, found[kind], sizes) for kind in kinds)
+        return tuple(Panel(kind, found[kind]) for kind in kinds)
 
     def _pass(self, makers: list[Callable[[], Any]]) -> list[Any]:
         if not makers:
@@ -180,7 +177,8 @@ class _Work:
         seen = dict(zip(kinds, self._pass([makers[kind] for kind in kinds]), strict=True))
         found: dict[str, Data] = {}
         if "values" in seen:
-            found["values"] = value_counts(spans, seen["values"].left, seen["values"].right)
+            counts = seen["values"]
+            found["values"] = value_counts(spans, counts.left, counts.right, _is_complex(self.comparison))
         if "scatter" in seen:
             found["scatter"] = self._pairs(span, seen["scatter"])
         return found
@@ -189,14 +187,18 @@ class _Work:
         stats, tolerance = self.comparison.stats, self.comparison.tolerance
         assert stats is not None  # noqa: S101 - it was measured
         assert tolerance is not None  # noqa: S101
-        one, other = (_size(value) for value in (stats.left_value, stats.right_value))
-        worst = (one, other) if math.isfinite(one) and math.isfinite(other) else None
+        values: tuple[Any, Any] = stats.left_value, stats.right_value
+        left, right = map(complex, values)
+        parts = (left.real, right.real), (left.imag, right.imag)
+        finite = cmath.isfinite(left) and cmath.isfinite(right)
+        worst = max(parts, key=lambda pair: abs(pair[0] - pair[1])) if finite else None
         band = float(tolerance.atol), float(tolerance.rtol)
-        return PairCounts(span.edges(seen.counts.shape[0]), seen.counts, seen.aside, worst, band, self.reference)
+        edges, is_complex = span.edges(seen.counts.shape[0]), _is_complex(self.comparison)
+        return PairCounts(edges, seen.counts, seen.differing, seen.aside, worst, band, self.reference, is_complex)
 
 
-def _size(value: Any) -> float:
-    return float(abs(value) if isinstance(value, complex) else value)
+def _is_complex(comparison: Comparison) -> bool:
+    return any(leaf.facts and "complex" in leaf.facts.dtype for leaf in (comparison.left, comparison.right))
 
 
 def _apart(comparison: Comparison) -> Panel:
@@ -204,9 +206,8 @@ def _apart(comparison: Comparison) -> Panel:
     leaves = comparison.left, comparison.right
     spans = tally(leaves[0], leaves[0], SpanTally).left, tally(leaves[1], leaves[1], SpanTally).left
     span = spans[0].joined(spans[1]).widened
-    counts = [
+    left, right = (
         tally(leaf, leaf, lambda leaf=leaf: ValueTally(leaf.facts.shape if leaf.facts else (), span)).left
         for leaf in leaves
-    ]
-    sizes = any(leaf.facts is not None and "complex" in leaf.facts.dtype for leaf in leaves)
-    return Panel("values", value_counts(spans, *counts), sizes)
+    )
+    return Panel("values", value_counts(spans, left, right, _is_complex(comparison)))

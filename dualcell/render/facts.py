@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dualcell.render.words import LONGEST_NAME, LONGEST_SENTENCE, one_or_both
-from dualcell.report import Row, figure, in_words
+from dualcell.render.words import LONGEST_NAME, LONGEST_SENTENCE, one_or_both, shortened
+from dualcell.report import Row, figure, in_words, values_in_words
 
 Fact = tuple[str, str]  # what it is, what it is here
 
 
 def facts(row: Row, labels: Sequence[str]) -> list[Fact]:
-    """What is known of a row beside what its line says, the heading of each first; what that shortened is whole."""
+    """All that is known of a row, the heading of each first; what its line says too, as that may be out of sight."""
     texts = (("name", row.name, LONGEST_NAME), ("cause", row.cause, LONGEST_SENTENCE))
     whole = [(what, text) for what, text, most in texts if len(text) > most]
-    measured = [] if row.total is None else [*_errors(row), *_tolerance(row), *_not_finite(row, labels)]
+    measured = [] if row.total is None else [*_errors(row, labels), *_tolerance(row), *_not_finite(row, labels)]
     again = [(what, said.sentence) for what, said in (("noise", row.noise), ("float64", row.referee)) if said]
     return [*whole, *measured, *again, *_tensors(row)]
 
 
-def _errors(row: Row) -> list[Fact]:
+def _errors(row: Row, labels: Sequence[str]) -> list[Fact]:
     if row.verdict == "equal":
         return [("max rel, mean abs, rms", "0"), ("mismatched", f"0 of {row.total}")]
+    worst = f"{in_words(row.worst_index)}: " + ", ".join(
+        f"{shortened(label)} {value}" for label, value in zip(labels, values_in_words(row), strict=True)
+    )
     share = f" ({100 * (row.mismatched or 0) / row.total:.3g} %)" if row.total else ""
     return [
         ("max rel", figure(row.max_rel)), ("mean abs", figure(row.mean_abs)),
         ("rms", figure(row.rms)), ("cosine", in_words(row.cosine, "float16")),
-        ("mismatched", f"{row.mismatched} of {row.total}{share}"),
+        ("mismatched", f"{row.mismatched} of {row.total}{share}"), ("worst element", worst),
     ]  # fmt: skip
 
 
@@ -54,6 +57,9 @@ def _not_finite(row: Row, labels: Sequence[str]) -> list[Fact]:
 
 
 def _tensors(row: Row) -> list[Fact]:
-    """Dtype and device, once where both sides have the same."""
-    sides = (("dtype", row.left_dtype, row.right_dtype), ("device", row.left_device, row.right_device))
+    """Shape, dtype and device, once where both sides have the same."""
+    shapes = in_words(row.left_shape), in_words(row.right_shape)
+    sides = (
+        ("shape", *shapes), ("dtype", row.left_dtype, row.right_dtype), ("device", row.left_device, row.right_device),
+    )  # fmt: skip
     return [(what, one_or_both(left, right)) for what, left, right in sides if left or right]

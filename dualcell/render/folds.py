@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 
+from dualcell.render.words import from_to, shortened
 from dualcell.report import Row, Run, counted, runs_of
 
 GROUPED = 30  # a table of more rows is folded into groups, and no group by name has more
@@ -15,6 +16,7 @@ COLLAPSED = 8  # in a table of more rows, equal rows that follow each other are 
 _OPEN = 100  # rows that may stand open in groups; those of later groups are folded even if they failed
 
 _STEP = re.compile(r"""[^.\[\]/'"]+""")
+_PIECE = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)  # a number, a word or what stands between them
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Group:
     rows: tuple[Row, ...]
     opened: bool = True
     collapses: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether some of them failed."""
+        return not all(row.passed for row in self.rows)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -52,9 +59,10 @@ def groups_of(rows: Sequence[Row]) -> tuple[Group, ...]:
     groups: list[Group] = []
     shown = 0
     for title, together in _split(tuple(rows), 0):
-        opened = not title or (shown < _OPEN and not all(row.passed for row in together))
+        group = Group(title, together, collapses=collapses)
+        opened = not title or (shown < _OPEN and group.failed)
         shown += len(together) if title and opened else 0
-        groups.append(Group(title, together, opened, collapses))
+        groups.append(replace(group, opened=opened))
     return tuple(groups)
 
 
@@ -71,7 +79,7 @@ def _split(rows: tuple[Row, ...], depth: int) -> Iterator[tuple[str, tuple[Row, 
             continue
         yield from _pieces(loose)
         loose = ()
-        yield from _split(part, depth + 1) if len(part) > GROUPED else [(f"{_beginning(part)}*", part)]
+        yield from _split(part, depth + 1) if len(part) > GROUPED else [(_beginning(part), part)]
     yield from _pieces(loose)
 
 
@@ -81,7 +89,7 @@ def _pieces(rows: tuple[Row, ...]) -> Iterator[tuple[str, tuple[Row, ...]]]:
         return
     for start in range(0, len(rows), GROUPED):
         piece = rows[start : start + GROUPED]
-        yield f"{piece[0].name} … {piece[-1].name}", piece
+        yield from_to(piece[0].name, piece[-1].name), piece
 
 
 def _step(name: str, depth: int) -> str | None:
@@ -91,7 +99,7 @@ def _step(name: str, depth: int) -> str | None:
 
 
 def _beginning(rows: Sequence[Row]) -> str:
-    """What all names begin with: that of the first and the last in the alphabet."""
-    first, last = min(row.name for row in rows), max(row.name for row in rows)
-    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
-    return first[:same]
+    """What all names begin with, in whole words and numbers."""
+    pieces = [_PIECE.findall(row.name) for row in rows]
+    same = takewhile(lambda column: len({*column}) == 1, zip(*pieces, strict=False))
+    return f"{shortened(''.join(column[0] for column in same))}*"

@@ -18,7 +18,7 @@ from dualcell.render.facts import facts
 from dualcell.render.folds import Group, groups_of
 from dualcell.render.scale import Scale, bar, scale_of
 from dualcell.render.text import causes_named, change_in_words, header_line, mismatches, noise_in_words, settings_line
-from dualcell.render.words import LONGEST_SENTENCE, one_line, one_or_both, shortened
+from dualcell.render.words import LONGEST_SENTENCE, code_and_words, from_to, one_line, one_or_both, shortened
 from dualcell.report import Report, Row, figure, in_words, values_in_words
 
 TINTS = {
@@ -52,7 +52,7 @@ def render_html(report: Report) -> str:
 
 def room_for(names: Iterable[str]) -> str:
     """What the heading of a column of names asks for, so that they are not broken: the same in each group of rows."""
-    return f";min-width:min({min(max(map(len, names), default=0), _WIDEST_NAME)}ch,25vw)"
+    return f";min-width:min({min(max(map(len, names), default=0), _WIDEST_NAME)}ch,35vw)"
 
 
 _WIDEST_NAME = 30  # characters; longer names go on two lines
@@ -153,12 +153,13 @@ def _environment() -> Any:
     environment.filters |= {
         "words": in_words, "figure": figure, "header": header_line, "settings": settings_line,
         "mismatches": mismatches, "change": change_in_words, "noise": noise_in_words,
-        "short": shortened, "sentence": _sentence, "base64": _base64,
+        "short": shortened, "sentence": _sentence, "why": _why, "base64": _base64,
     }  # fmt: skip
     sheets = {name: (folder / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "code", "page")}
     known: dict[str, Any] = {
         "style": sheets["table"], "code_style": sheets["code"], "page_style": sheets["page"],
         "tints": TINTS, "bar": bar, "facts": facts, "room": room_for, "values": values_in_words,
+        "from_to": from_to, "parted": code_and_words,
     }  # fmt: skip
     environment.globals |= known
     return environment
@@ -175,3 +176,9 @@ def _base64(data: bytes) -> str:
 
 def _sentence(text: str) -> str:
     return shortened(text, LONGEST_SENTENCE)
+
+
+def _why(row: Row) -> str:
+    """Why a row failed; of one whose shapes differ they come first, as their column may be out of sight."""
+    shapes = f"{one_or_both(*_shape(row))}: " if row.verdict == "shape" else ""
+    return _sentence(shapes + row.cause)

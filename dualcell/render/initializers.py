@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from dualcell.distributions import Sizes
 from dualcell.initializers_report import InitializersReport, InitializersRow, Origin
@@ -10,19 +11,19 @@ from dualcell.render.html import template
 from dualcell.render.text import aligned
 from dualcell.render.words import one_line
 
-HEADINGS = ("weight", "side", "shape", "fan in", "fan out", "min", "max", "mean", "std", "histogram", "drawn from")
-_NUMBERS = range(3, 9)
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-TINTS = ("rgba(37,99,235,0.5)", "rgba(234,88,12,0.5)")  # of the left and of the right histogram, one over the other
+_HIGH = 24  # pixels of the fullest bin
 
 
 def render_initializers_text(report: InitializersReport) -> str:
-    """The whole report as lines of text."""
-    table = [HEADINGS, *(cells for row in report.rows for cells in _cells(row, report.labels))]
-    if len(report.labels) == 1:  # there is only one side
-        lines = aligned([(cells[0], *cells[2:]) for cells in table], range(_NUMBERS.start - 1, _NUMBERS.stop - 1))
-    else:
-        lines = aligned(table, _NUMBERS)
+    """The whole report as lines of text; what a weight was drawn from stands below its figures."""
+    columns = _columns(report)
+    origins = [one for row in report.rows for one in row.origins]
+    table = [columns, *(cells for row in report.rows for cells in _cells(row, report.labels))]
+    first = columns.index("fan in")
+    lines = aligned(table, range(first, first + 6)) if origins else []
+    answers = (f"  {one_line(said(one))}" for one in origins)
+    lines = [*lines[:2], *(line for pair in zip(lines[2:], answers, strict=True) for line in pair)]
     fixes = [one_line(line) for line in _fixes(report)]
     lines += ["", *fixes] if fixes else []
     formulas = [one_line(f"  {name}: {formula}" + (f" ({source})" if source else ""))
@@ -34,9 +35,22 @@ def render_initializers_text(report: InitializersReport) -> str:
 
 def render_initializers_html(report: InitializersReport) -> str:
     """The report as an HTML fragment; the same report always gives the same text."""
-    page = template("initializers.html.jinja")
-    found = page.render(report=report, headings=HEADINGS, cells=figures, tallest=_tallest, tints_of=TINTS)
-    return str(found).strip()
+    known: dict[str, Any] = {
+        "columns": _columns(report),
+        "names": [one.name for row in report.rows for one in row.origins],
+    }
+    known |= {"cells": figures, "said": said, "highest": _tallest, "pixels": _pixels, "in_words": _histogram_in_words}
+    return str(template("initializers.html.jinja").render(report=report, **known)).strip()
+
+
+def _columns(report: InitializersReport) -> tuple[str, ...]:
+    sides = ("side",) if len(report.labels) > 1 else ()
+    return ("weight", *sides, "shape", "fan in", "fan out", "min", "max", "mean", "std", "histogram")
+
+
+def said(origin: Origin) -> str:
+    """What a weight was drawn from, or why that is not known."""
+    return f"drawn from {origin.said}" if origin.drawn.verdict == "named" else origin.said
 
 
 def figures(origin: Origin) -> tuple[str, ...]:
@@ -63,6 +77,17 @@ def bars(shares: Iterable[float], tallest: float) -> str:
     return "".join(_BLOCKS[max(1, round(share / tallest * steps))] if share > 0 else " " for share in shares)
 
 
+def _pixels(share: float, tallest: float) -> int:
+    """How high the bar of a bin is; one that is not empty shows."""
+    return max(1, round(_HIGH * share / tallest)) if share > 0 else 0
+
+
+def _histogram_in_words(origin: Origin) -> str:
+    filled = sum(share > 0 for share in origin.bars)
+    fullest = 100 * max(origin.bars)
+    return f"{filled} of {len(origin.bars)} bins are filled, the fullest with {fullest:.3g} % of the numbers"
+
+
 def _tallest(row: InitializersRow) -> float:
     return max((share for one in row.origins for share in one.bars), default=0.0) or 1.0
 
@@ -70,7 +95,10 @@ def _tallest(row: InitializersRow) -> float:
 def _cells(row: InitializersRow, labels: tuple[str, ...]) -> list[tuple[str, ...]]:
     """A line for each side; the histograms of both stand below each other, on one scale."""
     sides = [(label, one) for label, one in zip(labels, (row.left, row.right), strict=False) if one is not None]
-    return [(one.name, label, *figures(one), bars(one.bars, _tallest(row)), one.said) for label, one in sides]
+    return [
+        (one.name, *((label,) if len(labels) > 1 else ()), *figures(one), bars(one.bars, _tallest(row)))
+        for label, one in sides
+    ]
 
 
 def _fixes(report: InitializersReport) -> list[str]:

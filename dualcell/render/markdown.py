@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from dualcell.render.folds import COLLAPSED
 from dualcell.render.text import Column, drawn_in_words, header_line, reasons, reruns, settings_line, table_columns
-from dualcell.render.words import LONGEST_SENTENCE, one_line, shortened
+from dualcell.render.words import LONGEST_SENTENCE, from_to, one_line, shortened
 from dualcell.report import Report, Row, runs_of
 
 # what Markdown, its tables, HTML in it or formulas in it could be made of
@@ -74,9 +74,7 @@ def _table(report: Report) -> list[str]:
     at = 0
     for run in runs_of(report.shown, collapses=len(report.rows) > COLLAPSED):
         if run.folded:
-            said = (
-                f"*{len(run.rows)} equal:* {inert(shortened(run.rows[0].name))} … {inert(shortened(run.rows[-1].name))}"
-            )
+            said = f"*{len(run.rows)} equal:* {inert(from_to(run.rows[0].name, run.rows[-1].name))}"
             lines.append(_line([said, *[""] * (len(columns) - 1)]))
         else:
             lines += [_row(columns, place, run.rows[place - at]) for place in range(at, at + len(run.rows))]
@@ -98,6 +96,7 @@ def _reasons(report: Report) -> list[str]:
     said: list[str] = []
     for line in (*reruns(report), *drawn_in_words(report), *reasons(report)):
         text = inert(shortened(line.text, LONGEST_SENTENCE))
-        change = f": {code(shortened(line.code, LONGEST_SENTENCE))}" if line.code else ""
-        said.append(f"{'  ' * (line.depth - 1)}- {text}{change}")
+        change = code(line.code) if line.code else ""
+        joint = ": " if line.code or line.words else ""
+        said.append(f"{'  ' * (line.depth - 1)}- {text}{joint}{change}{inert(line.words)}")
     return said

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dualcell.histogram import Histogram
@@ -26,14 +28,14 @@ from dualcell.pictures.heat import ErrorMap
 from dualcell.pictures.layers import LayerErrors
 from dualcell.pictures.panels import Panel
 from dualcell.pictures.picture import Picture
-from dualcell.pictures.values import PairCounts, ValueCounts
-from dualcell.render.words import one_line, shortened
+from dualcell.pictures.values import PARTS, PairCounts, ValueCounts
+from dualcell.render.words import fitted, one_line
 
 WIDTH, HEIGHT = 4.4, 3.3  # inches of a panel
 DPI = 100  # dots an inch; as many CSS pixels
 SHARP = 1.6  # dots of a PNG for a CSS pixel
 SHRUNK = 0.86  # of that size in a report, where two stand side by side
-LONGEST = 40  # characters of a name
+LONGEST, SIDE = 40, 24  # columns of a name, and of a side's label
 MANY = 24  # rows whose names fit below an axis
 SMALL = 8.5  # points
 FEW = 200  # marks, which are drawn larger
@@ -102,11 +104,11 @@ def draw(panels: Sequence[Panel], words: Words, theme: str = "light") -> DualFig
     colours = THEMES[theme]
     wide = [7.2 if panel.kind == "layers" else WIDTH for panel in panels]
     figure = DualFigure(figsize=(sum(wide), HEIGHT), dpi=DPI, layout="constrained", facecolor=colours.page)
-    grid = figure.add_gridspec(1, len(panels), width_ratios=wide)
-    labels = cast("tuple[str, str]", tuple(short(label) for label in words.labels))
-    for place, panel in enumerate(panels):
-        pen = Pen(figure, grid[place], colours, labels, panel.sizes)
-        _DRAW[panel.kind](pen, panel.data)
+    parts = figure.subfigures(1, len(panels), squeeze=False, width_ratios=wide, facecolor=colours.page)
+    labels = cast("tuple[str, str]", tuple(short(label, SIDE) for label in words.labels))
+    with _any_script():
+        for part, panel in zip(parts[0], panels, strict=True):
+            _DRAW[panel.kind](Pen(part, colours, labels), panel.data)
     if words.title:
         figure.suptitle(short(words.title, 2 * LONGEST), color=colours.ink, fontsize=10, parse_math=False)
     figure.alt = "; ".join(panel.sentence for panel in panels)
@@ -130,8 +132,7 @@ def size_of(figure: Figure) -> tuple[int, int]:
 def png(figure: Figure, *, small: bool = False) -> bytes:
     """The figure as a PNG; a small one has 64 colours, which pictures need no more of."""
     stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a row's name in another script
+    with _any_script():
         dots = DPI * SHARP * (SHRUNK if small else 1)
         figure.savefig(stream, format="png", dpi=dots, facecolor=figure.get_facecolor(), metadata=_PLAIN)
     if not small:
@@ -144,24 +145,35 @@ def png(figure: Figure, *, small: bool = False) -> bytes:
     return reduced.getvalue()
 
 
+@contextmanager
+def _any_script() -> Generator[None]:
+    """No warning of names in scripts that the font does not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
+
+
 _PLAIN: Any = {"Software": None}  # the same picture gives the same bytes
 
 
 def short(name: str, most: int = LONGEST) -> str:
     """A name on one line, its middle left out if it is long."""
-    return shortened(one_line(name), most)
+    return fitted(one_line(name), most)
 
 
 class Pen:
     """Axes in one panel of a figure, in the theme's colours."""
 
-    def __init__(self, figure: Figure, place: Any, theme: Theme, labels: tuple[str, str], sizes: bool) -> None:
-        self.figure, self.place, self.theme, self.labels = figure, place, theme, labels
-        self.value = "|value|" if sizes else "value"
+    def __init__(self, panel: SubFigure, theme: Theme, labels: tuple[str, str]) -> None:
+        self.panel, self.theme, self.labels = panel, theme, labels
 
-    def axes(self, title: str, x: str, y: str, *, place: Any = None, **how: Any) -> Any:
+    def rows(self, count: int, **how: Any) -> list[Any]:
+        """Places for axes below each other."""
+        return [*self.panel.add_gridspec(count, 1, **how)]
+
+    def axes(self, title: str, x: str, y: str, *, place: Any = 111, **how: Any) -> Any:
         """New axes with a title and both labels."""
-        made = self.figure.add_subplot(self.place if place is None else place, **how)
+        made = self.panel.add_subplot(place, **how)
         made.set_title(title, color=self.theme.ink, fontsize=10, parse_math=False)
         for axis, label in ((made.xaxis, x), (made.yaxis, y)):
             axis.set_label_text(label, color=self.theme.ink, fontsize=9, parse_math=False)
@@ -176,28 +188,25 @@ class Pen:
         axes.grid(visible=True, which="major", color=self.theme.faint, linewidth=0.6)
         axes.set_axisbelow(True)
 
-    def legend(self, axes: Any, columns: int = 2) -> None:
-        """What the lines and marks are, below the axes."""
-        handles, names = axes.get_legend_handles_labels()
-        if not handles:
-            return
-        made = axes.legend(
-            handles,
-            names,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.22),
-            ncols=columns,
-            frameon=False,
-            fontsize=SMALL,
-        )
-        for text in made.get_texts():
-            text.set_color(self.theme.ink)
-            text.set_parse_math(False)
+    def legend(self, *axes: Any) -> None:
+        """What the lines and marks in some axes are, below them all, in as many columns as the panel has room for."""
+        found = [each.get_legend_handles_labels() for each in axes]
+        handles, names = ([item for part in found for item in part[at]] for at in (0, 1))
+        for columns in range(len(handles), 0, -1):
+            made = self.panel.legend(
+                handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=SMALL
+            )
+            for text in made.get_texts():
+                text.set(color=self.theme.ink, parse_math=False)
+            if columns == 1 or made.get_window_extent().width < self.panel.bbox.width:
+                return
+            made.remove()
 
     def scale(self, axes: Any, image: Any, label: str) -> None:
-        """The colours of a map, with their numbers."""
-        bar = self.figure.colorbar(image, ax=axes)
+        """The colours of a map, with their numbers; their name stands between both, away from the next picture."""
+        bar = self.panel.colorbar(image, ax=axes)
         bar.set_label(label, color=self.theme.ink, fontsize=9)
+        bar.ax.yaxis.set_label_position("left")
         ticks = log_ticks(image.norm.vmin, image.norm.vmax)
         bar.minorticks_off()
         bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
@@ -211,11 +220,34 @@ class Pen:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:g}"))
 
 
+class Unit(NamedTuple):
+    """What numbers are divided by before they are drawn: 1, but where matplotlib would overflow or take them for 0."""
+
+    size: float = 1.0
+
+    @property
+    def words(self) -> str:
+        """What an axis says of it behind its name."""
+        return "" if self.size == 1 else f" / {self.size:.0e}"
+
+    @classmethod
+    def of(cls, numbers: Any) -> Unit:
+        """That of some numbers, a power of ten by the largest finite one."""
+        sizes = np.abs(numbers)
+        top = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+        if top == 0 or _DRAWN[0] < top < _DRAWN[1]:
+            return cls()
+        return cls(10.0 ** max(math.floor(math.log10(top)), -323))
+
+
+_DRAWN = 1e-280, 1e300
+
+
 def log_ticks(low: float, high: float) -> list[float]:
-    """At most six numbers on a log scale: powers of ten, or the ends where there are not two."""
+    """At most six numbers on a log scale: powers of ten, or the ends where there are not two, if they are apart."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     if first >= last:
-        return [low, high]
+        return [low, high] if high > 2 * low else [high]
     return [10.0**power for power in range(first, last + 1, -(-(last - first) // 5))]
 
 
@@ -240,31 +272,35 @@ def _heat(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
     axes = pen.axes(
         f"largest |error| over axes {rows} and {columns}", f"axis {columns} (index)", f"axis {rows} (index)"
     )
-    pen.scale(axes, _map(pen, axes, found, _sizes_norm(found.largest)), "largest |error|")
+    unit = Unit.of(found.largest)
+    image = _map(pen, axes, found, _sizes_norm(found.largest / unit.size), unit)
+    pen.scale(axes, image, f"largest |error|{unit.words}")
     pen.legend(axes)
 
 
 def _channels(pen: Pen, maps: tuple[ErrorMap, ...]) -> None:
     """A strip for each axis, in the same colours: the error follows that along which they change."""
-    places = pen.place.subgridspec(len(maps), 1)
-    norm = _sizes_norm(np.concatenate([found.largest for found in maps]))
+    places = pen.rows(len(maps))
+    every = np.concatenate([found.largest for found in maps])
+    unit = Unit.of(every)
+    norm = _sizes_norm(every / unit.size)
     strips, image = [], None
     for index, found in enumerate(maps):
         title = "" if index else "largest |error| at each index"
         axes = pen.axes(title, "index" if index == len(maps) - 1 else "", f"axis {found.axes[0]}", place=places[index])
         axes.set_yticks([])
-        image = _map(pen, axes, found, norm)
+        image = _map(pen, axes, found, norm, unit)
         strips.append(axes)
-    pen.scale(strips, image, "largest |error|")
+    pen.scale(strips, image, f"largest |error|{unit.words}")
     if len(maps) == 1:
         pen.legend(strips[0])
 
 
-def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm) -> Any:
+def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm, unit: Unit) -> Any:
     """The cells of a map, the worst of them in a ring, those that are not finite crossed out."""
     lengths, widths = ((1, *values)[-2:] for values in ([found.shape[axis] for axis in found.axes], found.widths))
     cells = found.largest.reshape((1, *found.largest.shape)[-2:])
-    shown = np.ma.masked_where(~np.isfinite(cells) | (cells == 0), cells)
+    shown = np.ma.masked_where(~np.isfinite(cells) | (cells == 0), cells / unit.size)
     bottom, right = (count * width - 0.5 for count, width in zip(cells.shape, widths, strict=True))
     image = axes.imshow(
         shown, norm=norm, cmap=from_map(pen.theme.map, CELLS_FROM), interpolation="nearest", aspect="auto",
@@ -273,18 +309,21 @@ def _map(pen: Pen, axes: Any, found: ErrorMap, norm: LogNorm) -> Any:
     axes.set_xlim(-0.5, lengths[1] - 0.5)
     axes.set_ylim(lengths[0] - 0.5, -0.5)
     for axis in (axes.xaxis, axes.yaxis) if len(found.axes) == 2 else (axes.xaxis,):
-        axis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        axis.set_major_locator(_indices())
     _crosses(pen, axes, cells, widths)
     _ring(pen, axes, cells, widths)
     return image
 
 
+def _indices() -> MaxNLocator:
+    return MaxNLocator(6, integer=True, min_n_ticks=1)
+
+
 def _sizes_norm(errors: Any) -> LogNorm:
-    """Colours by powers of ten, over six of them at most."""
+    """Colours by powers of ten, over one of them at least, so that rounding shows no pattern, and six at most."""
     shown = errors[np.isfinite(errors) & (errors > 0)]
-    high = float(shown.max()) if shown.size else 1.0
-    low = max(float(shown.min()), high * 1e-6) if shown.size else 0.1
-    return LogNorm(low if low < high else high / 10, high, clip=True)
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (1.0, 1.0)
+    return LogNorm(min(max(low, high * 1e-6), high / 10), high, clip=True)
 
 
 def _crosses(pen: Pen, axes: Any, cells: Any, widths: tuple[int, ...]) -> None:
@@ -331,7 +370,7 @@ def _hist(pen: Pen, data: Histogram) -> None:
     title = f"sizes of |error|: {differing:,} of {differing + data.zeros:,} differ"
     axes = pen.axes(title, "|left - right|", "elements (log scale)")
     floor = data.edges[1] / 2 if data.edges and data.edges[0] == 0 else 0.0  # denormals have no lower edge
-    edges = [math.log10(edge or floor) if edge < math.inf else 309.0 for edge in data.edges]
+    edges = [math.log10(min(edge or floor, sys.float_info.max)) for edge in data.edges]
     low, high = (edges[0], edges[-1]) if edges else (0.0, 0.0)
     gap = max((high - low) * 0.12, 0.3)
     axes.bar(edges[:-1], data.counts, np.diff(edges), align="edge", color=pen.theme.left, edgecolor=pen.theme.page)
@@ -354,13 +393,16 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _values(pen: Pen, data: ValueCounts) -> None:
-    axes = pen.axes("values of both sides", pen.value, "elements (log scale)")
+    unit = Unit.of(data.edges)
+    axes = pen.axes("values of both sides", (PARTS if data.parts else "value") + unit.words, "elements (log scale)")
     sides = ((data.left, pen.theme.left, "-"), (data.right, pen.theme.right, "--"))
     for index, (counts, colour, style) in enumerate(sides):
         name = pen.labels[index] + "".join(
             f", {count:,} {word}" for count, word in ((data.nan[index], "NaN"), (data.inf[index], "Inf")) if count
         )
-        axes.stairs(counts, data.edges, color=colour, linestyle=style, linewidth=1.8 - 0.3 * index, label=name)
+        axes.stairs(
+            counts, data.edges / unit.size, color=colour, linestyle=style, linewidth=1.8 - 0.3 * index, label=name
+        )
     pen.count_axis(axes, int(max(data.left.max(), data.right.max())))
     pen.grid(axes)
     pen.legend(axes)
@@ -368,14 +410,17 @@ def _values(pen: Pen, data: ValueCounts) -> None:
 
 def _scatter(pen: Pen, data: PairCounts) -> None:
     """Every cell that holds a pair, by how many it holds; the diagonal, and the tolerance around it."""
-    names = [f"{label} ({pen.value})" for label in pen.labels]
+    unit = Unit.of(data.edges)
+    names = [f"{label} ({'both parts' if data.parts else 'value'}{unit.words})" for label in pen.labels]
     axes = pen.axes("left against right", *names)
     rows, columns = np.nonzero(data.counts)
-    middles = (data.edges[:-1] + data.edges[1:]) / 2
+    edges = data.edges / unit.size
+    middles = (edges[:-1] + edges[1:]) / 2
     counts = data.counts[rows, columns]
-    ends = data.edges[[0, -1]]
+    ends = edges[[0, -1]]
     room = (ends[1] - ends[0]) * 0.04
-    _band(pen, axes, data)
+    if not data.parts:  # the tolerance is for the size of the difference of both
+        _band(pen, axes, data, unit)
     axes.plot(ends, ends, color=pen.theme.ink, linewidth=0.8, linestyle=":", label="equal")
     marks = {"s": 9 if counts.size > FEW else 24, "marker": "s", "linewidths": 0, "zorder": 3}
     if counts.size and counts.max() > 1:
@@ -386,7 +431,7 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     else:
         axes.scatter(middles[columns], middles[rows], color=pen.theme.left, **marks)
     if data.worst is not None and data.worst[0] != data.worst[1]:
-        _circle(pen, axes, [data.worst[0]], [data.worst[1]], "worst")
+        _circle(pen, axes, [data.worst[0] / unit.size], [data.worst[1] / unit.size], "worst")
     if data.aside:
         axes.plot([], [], linestyle="", marker="x", color=pen.theme.bad, label=f"not drawn: {data.aside:,} NaN or Inf")
     axes.set_xlim(ends[0] - room, ends[1] + room)
@@ -395,10 +440,10 @@ def _scatter(pen: Pen, data: PairCounts) -> None:
     pen.legend(axes)
 
 
-def _band(pen: Pen, axes: Any, data: PairCounts) -> None:
+def _band(pen: Pen, axes: Any, data: PairCounts, unit: Unit) -> None:
     atol, rtol = data.tolerance
-    line = np.linspace(data.edges[0], data.edges[-1], 101)
-    room = atol + rtol * np.abs(line)
+    line = np.linspace(data.edges[0] / unit.size, data.edges[-1] / unit.size, 101)
+    room = atol / unit.size + rtol * np.abs(line)
     between = axes.fill_between if data.reference == "left" else axes.fill_betweenx
     name = f"atol {atol:.2g} + rtol {rtol:.2g}" if atol or rtol else "no tolerance: exact"
     between(line, line - room, line + room, color=pen.theme.faint, edgecolor=pen.theme.ink, linewidth=0.8, label=name)
@@ -408,13 +453,15 @@ def _band(pen: Pen, axes: Any, data: PairCounts) -> None:
 
 
 def _curves(pen: Pen, data: Curves) -> None:
-    places = pen.place.subgridspec(2, 1, height_ratios=(2, 1))
-    above = pen.axes("both sides, and their difference", "", pen.value, place=places[0])
+    places = pen.rows(2, height_ratios=(2, 1))
+    unit = Unit.of([data.left, data.right])
+    value = ("|value|" if data.sizes else "value") + unit.words
+    above = pen.axes("both sides, and their difference", "", value, place=places[0])
     below = pen.axes("", "index", "|error|", place=places[1], sharex=above)
     above.tick_params(labelbottom=False)
     at = data.positions + (data.width - 1) / 2
     for index, (values, colour, style) in enumerate(
-        ((data.left, pen.theme.left, "-"), (data.right, pen.theme.right, "--"))
+        ((data.left / unit.size, pen.theme.left, "-"), (data.right / unit.size, pen.theme.right, "--"))
     ):
         if data.width == 1:
             marker = {"marker": "os"[index], "markersize": 3} if at.size <= 40 else {}
@@ -423,19 +470,25 @@ def _curves(pen: Pen, data: Curves) -> None:
             above.fill_between(at, values[0], values[1], color=colour, alpha=0.35, linewidth=0)
             above.plot(at, values[1], color=colour, linestyle=style, linewidth=1.0, label=pen.labels[index])
             above.plot(at, values[0], color=colour, linestyle=style, linewidth=1.0)
+    if not np.isfinite([data.left, data.right]).any():
+        above.set_yticks([])
+        _say(pen, above, "no value is finite")
     _error_line(pen, below, at, data.error)
+    below.set_xlim(-0.5, data.length - 0.5)
+    below.xaxis.set_major_locator(_indices())
     for axes in (above, below):
         pen.grid(axes)
-    made = above.legend(frameon=False, fontsize=SMALL, labelcolor=pen.theme.ink)
-    for text in made.get_texts():
-        text.set_parse_math(False)
+    pen.legend(above, below)
 
 
 def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
     """The error on a log scale; zeros stand on the floor, what is not finite hangs from the ceiling."""
+    unit = Unit.of(error)
+    error = error / unit.size
     finite = error[np.isfinite(error) & (error > 0)]
     if finite.size:
         axes.set_yscale("log")
+        axes.set_ylabel(axes.get_ylabel() + unit.words)
         low, high = float(finite.min()), float(finite.max())
         axes.set_ylim(low / 2, high * 2)
         _log_labels(axes, {}, low, high)
@@ -460,19 +513,23 @@ def _error_line(pen: Pen, axes: Any, at: Any, error: Any) -> None:
             transform=where,
             label="NaN or Inf",
         )
-        axes.legend(frameon=False, fontsize=SMALL, labelcolor=pen.theme.ink)
-    elif not finite.size:
+    if not finite.size:
+        axes.set_ylim(0, 1)
+        axes.set_yticks([] if bad.any() else [0])
+    if not (finite.size or bad.any()):
         _say(pen, axes, "no element differs")
 
 
 def _layers(pen: Pen, data: LayerErrors) -> None:
-    axes = pen.axes("largest |error| of each row", "row", "largest |error|")
-    numbers = [error for error in data.errors if error is not None and math.isfinite(error) and error > 0]
+    unit = Unit.of([math.nan if error is None else error for error in data.errors])
+    errors = [None if error is None else error / unit.size for error in data.errors]
+    axes = pen.axes("largest |error| of each row", "row", f"largest |error|{unit.words}")
+    numbers = [error for error in errors if error is not None and math.isfinite(error) and error > 0]
     if numbers:
         axes.set_yscale("log")
     low = min(numbers) / 10 if numbers else 0.0
     high = max(numbers) * 10 if numbers else 1.0
-    heights = [_height(error, low, high) for error in data.errors]
+    heights = [_height(error, low, high) for error in errors]
     at = np.arange(len(heights))
     axes.plot(at, heights, color=pen.theme.ink, linewidth=0.8, linestyle=":")
     groups: dict[str, tuple[str, str, Callable[[int], bool]]] = {
@@ -491,6 +548,9 @@ def _layers(pen: Pen, data: LayerErrors) -> None:
     if numbers:
         axes.set_ylim(low / 2, high * 2)
         _log_labels(axes, {low: "0"} if 0 in data.errors else {}, min(numbers), max(numbers))
+    else:
+        axes.set_ylim(-0.1, 1.1)
+        axes.set_yticks([0] if 0 in data.errors else [])
     axes.set_xlim(-0.5, len(heights) - 0.5)
     if data.first is not None:
         axes.axvline(data.first, color=pen.theme.bad, linewidth=1.2, linestyle="--", zorder=1)
@@ -510,7 +570,7 @@ def _layers(pen: Pen, data: LayerErrors) -> None:
 
 def _log_labels(axes: Any, more: Mapping[float, str], low: float, high: float) -> None:
     """Powers of ten as `1e-05`, and whatever else stands on a log axis."""
-    ticks = {**more, **{tick: f"{tick:.2g}" for tick in log_ticks(low, high if high > low else low * 1.01)}}
+    ticks = {**more, **{tick: f"{tick:.2g}" for tick in log_ticks(low, high)}}
     axes.set_yticks(list(ticks), list(ticks.values()))
     axes.minorticks_off()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import pairwise
 
 from dualcell.report import Row
 
-BARS = {True: "rgba(30,150,75,0.5)", False: "rgba(225,60,60,0.55)"}  # by whether the row passed
-MARK, CLEAR = "#8a8a8a", "rgba(0,0,0,0)"
+# by whether the row passed; seen on white as on every host's dark page, so opaque, and never behind a text
+BARS = {True: "#1e964b", False: "#eb504b"}
+MARK, CLEAR = "#8a8a8a", "#0000"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _on_a_scale(value: float) -> bool:
 
 
 def bar(row: Row, scale: Scale | None) -> str:
-    """The background of a row's largest error: a bar on the table's log scale, the tolerance marked.
+    """What stands below a row's largest error: a bar on the table's log scale, the tolerance marked.
 
     One gradient of hard stops, which sanitisers that drop style sheets keep.
     """
@@ -75,15 +76,6 @@ def bar(row: Row, scale: Scale | None) -> str:
         mark = min(round(100 * scale.share(row.allowed_at_worst)), 98)
         for place in range(max(mark - 2, 0), min(mark + 4, 100)):  # clear beside it, to be seen within a bar
             colours[place] = MARK if mark <= place < mark + 2 else CLEAR
-    return f"background:linear-gradient(90deg,{','.join(_stops(colours))})"
-
-
-def _stops(colours: list[str]) -> list[str]:
-    """Where which colour begins and ends; the first reaches back to the start and the last to the end untold."""
-    stops: list[str] = []
-    place = 0
-    for colour, stretch in groupby(colours):
-        stops.append(f"{colour} {place}%")
-        place += len([*stretch])
-        stops.append(f"{colour} {place}%")
-    return stops[1:-1] or stops
+    ends = [place for place in range(1, 100) if colours[place] != colours[place - 1]]
+    stretches = (f"{colours[begin]} {begin}% {end}%" for begin, end in pairwise([0, *ends, 100]))
+    return f"background:linear-gradient(90deg,{','.join(stretches)})"

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.words import (
     LONGEST_SENTENCE,
+    code_and_words,
     columns_of,
     duration,
     fitted,
+    from_to,
     one_line,
     one_or_both,
     shortened,
@@ -145,7 +147,7 @@ def _folded(lines: list[str], report: Report, width: int | None) -> list[str]:
         return lines
     folded, at = lines[:2], 2
     for run in runs_of(report.shown, collapses=True):
-        said = f"({len(run.rows)} equal: {shortened(run.rows[0].name)} … {shortened(run.rows[-1].name)})"
+        said = f"({len(run.rows)} equal: {from_to(run.rows[0].name, run.rows[-1].name)})"
         said = one_line(said) if width is None else fitted(one_line(said), width)
         folded += [said] if run.folded else lines[at : at + len(run.rows)]
         at += len(run.rows)
@@ -195,11 +197,13 @@ class Line(NamedTuple):
         text: what it says.
         depth: how far it is indented, 0 to 2.
         code: what is to be written, behind the text; it stays on one line.
+        words: what is said of that, behind it.
     """
 
     text: str
     depth: int = 0
     code: str = ""
+    words: str = ""
 
 
 def reruns(report: Report) -> list[Line]:
@@ -230,18 +234,22 @@ def _why(row: Row, labels: Sequence[str]) -> list[Line]:
     lines = [Line(f"{shortened(row.name)}: {row.cause}", 1)]
     for finding in row.findings[:1]:
         lines.append(Line(finding.evidence, 2))
-        lines += [Line(labels[0], 2, finding.left_fix)] if finding.left_fix else []
+        lines += [_change(labels[0], finding.left_fix, row)] if finding.left_fix else []
         joint = f"{'and' if finding.both else 'or'} " if finding.left_fix else ""
-        lines += [Line(f"{joint}{labels[1]}", 2, finding.right_fix)] if finding.right_fix else []
+        lines += [_change(f"{joint}{labels[1]}", finding.right_fix, row)] if finding.right_fix else []
         lines += [Line(finding.hint, 2)] if finding.hint else []
     return lines
+
+
+def _change(label: str, fix: str, row: Row) -> Line:
+    return Line(label, 2, *code_and_words(fix, row.name))
 
 
 def _wrapped(lines: Iterable[Line], width: int | None) -> list[str]:
     """Sentences on as many lines as they need; what follows the first stands two further to the right."""
     found: list[str] = []
     for line in lines:
-        said = f"{line.text}: {line.code}" if line.code else line.text
+        said = f"{line.text}: {line.code}{line.words}" if line.code or line.words else line.text
         text = "  " * line.depth + shortened(one_line(said), LONGEST_SENTENCE)
         whole = width is None or line.code or columns_of(text) <= width
         found += [text] if whole else wrapped(text, width or 0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 
 LONGEST_NAME, LONGEST_SENTENCE = 80, 1000  # characters
@@ -29,6 +32,47 @@ def shortened(text: str, most: int = LONGEST_NAME) -> str:
         return text
     behind = (most - 1) // 2
     return text[: most - 1 - behind] + "…" + text[len(text) - behind :]
+
+
+def from_to(first: str, last: str) -> str:
+    """Names that follow each other, by the first and the last.
+
+    Examples:
+        >>> from_to("h0", "h9")
+        'h0 … h9'
+    """
+    return f"{shortened(first)} … {shortened(last)}"
+
+
+def code_and_words(fix: str, name: str) -> tuple[str, str]:
+    """A line to change: what of it is code, and what is said of it behind; a long name is shortened in both.
+
+    Args:
+        fix: code, words, or both, as causes write them.
+        name: of the row.
+
+    Examples:
+        >>> code_and_words("y + offset, with those of each index", "y")
+        ('y + offset', ', with those of each index')
+        >>> code_and_words("check that y was computed", "y")
+        ('', 'check that y was computed')
+    """
+    ends = [len(fix), *(found.start() for found in _SAID.finditer(fix))]
+    end = next((end for end in ends if _is_python(fix[:end].replace(name or "x", "x"))), 0)  # whatever the name is
+    code, words = (part.replace(name, shortened(name)) if name else part for part in (fix[:end], fix[end:]))
+    return shortened(code, LONGEST_SENTENCE), shortened(words, LONGEST_SENTENCE)
+
+
+_SAID = re.compile(r",? (?:with|without|makes) ")
+
+
+def _is_python(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what stands in a name, such as a backslash
+            return bool(ast.parse(text).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def one_or_both(left: str, right: str) -> str:

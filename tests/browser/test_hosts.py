@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import dualcell
 from tests.browser import checks, hostile
-from tests.browser.hosts import HOSTS
+from tests.browser.hosts import HOSTS, plain
+from tests.browser.pixels import colours_of
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": 1400, "narrow": 400}
@@ -36,6 +39,37 @@ def test_on_a_narrow_screen_the_table_scrolls_and_the_page_does_not(open_page, d
     checks.unfold(page)
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     checks.assert_legible(page)
+
+
+def test_folds_are_called_by_their_rows(open_page):
+    """As a screen reader hears them."""
+    values = np.random.default_rng(0).normal(size=(4, 5))
+    html = dualcell.compare({"a": values, "b": values}, {"a": values, "b": values.T}).bundle()[0]["text/html"]
+    page = open_page()
+    page.set_content(plain(html, "light"))
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    names = [node["name"]["value"] for node in tree if node["role"]["value"] == "DisclosureTriangle"]
+    assert sorted(names) == [
+        "causes", "value.a: equal", "value.b: (4, 5) | (5, 4): The axes stand in another order: transpose(1, 0)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["vscode-light", "vscode-high-contrast", "forced"])
+def test_a_line_to_change_looks_like_code(open_page, kind):
+    """Whatever a host says of code: VS Code's outputs have its ordinary font."""
+    values = np.random.default_rng(0).normal(size=(4, 5))
+    html = dualcell.compare(values, values.T)._repr_mimebundle_()[0]["text/html"]
+    page = open_page()
+    page.emulate_media(forced_colors="active" if kind == "forced" else "none")
+    page.set_content(plain(html, "light").replace("<style>", "<style>code { font-family: serif }", 1))
+    page.evaluate("(kind) => (document.body.className = kind)", kind)
+    checks.unfold(page)
+    code = page.locator("dd code").first
+    look = "(one) => [getComputedStyle(one).fontFamily, getComputedStyle(one).outlineStyle]"
+    font, outline = code.evaluate(look)
+    assert font.endswith("monospace")
+    (behind, *_), (page_behind, *_) = colours_of(code), colours_of(page.locator("h1"))
+    assert (behind != page_behind) == (outline == "none")  # where nothing may be behind it, it has a line around it
 
 
 @pytest.mark.parametrize("theme", THEMES)

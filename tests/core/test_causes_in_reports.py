@@ -48,7 +48,7 @@ def test_findings_are_data():
 
 def test_html_unfolds_to_the_evidence_and_both_fixes():
     html = render_html(dualcell.compare(X, MOVED).report)
-    assert "<summary>The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
+    assert ": The axes stand in another order: transpose(0, 3, 1, 2)</summary>" in html
     assert "<dt>evidence</dt><dd>shapes differ → 0 after transpose(0, 3, 1, 2)</dd>" in html
     assert "<dt>change left</dt><dd><code>value.transpose(0, 3, 1, 2)</code></dd>" in html
     assert "<dt>cause</dt><dd>axes-permuted</dd>" in html

@@ -15,7 +15,8 @@ from dualcell.comparison import VERDICTS
 from dualcell.render.html import TINTS
 from dualcell.render.scale import BARS, MARK
 
-STYLE = (Path(dualcell.__file__).parent / "render" / "table.css").read_text(encoding="utf-8")
+RENDER = Path(dualcell.__file__).parent / "render"
+STYLE, LANES, CODE = ((RENDER / f"{name}.css").read_text(encoding="utf-8") for name in ("table", "lanes", "code"))
 LEGIBLE, VISIBLE = 4.5, 3.0  # of text, and of what is drawn
 
 # page and text, as the hosts' own style sheets have them
@@ -25,6 +26,7 @@ HOSTS = {
     "VS Code light": ("#ffffff", "#3b3b3b"),
     "VS Code dark": ("#1f1f1f", "#cccccc"),
     "VS Code high contrast": ("#000000", "#ffffff"),
+    "VS Code high contrast light": ("#ffffff", "#292929"),
     "Colab light": ("#ffffff", "#212121"),
     "Colab dark": ("#383838", "#d5d5d5"),
     "GitHub light": ("#ffffff", "#1f2328"),
@@ -47,6 +49,31 @@ def over(colour, behind, opacity=1.0):
     *parts, own = read(colour)
     share = own * opacity
     return tuple(share * part + (1 - share) * under for part, under in zip(parts, behind, strict=True))
+
+
+def mixed(share, first, second):
+    """CSS's `color-mix(in srgb, first share%, second)`: each counts as much as it is opaque."""
+    (*one, thick), (*other, thin) = first, second
+    opacity = share * thick + (1 - share) * thin
+    parts = ((share * thick * a + (1 - share) * thin * b) / opacity for a, b in zip(one, other, strict=True))
+    return (*parts, opacity)
+
+
+def laid(colour, behind):
+    """What a colour, as `read` gives it, looks like on an opaque one."""
+    *parts, share = colour
+    return tuple(share * part + (1 - share) * under for part, under in zip(parts, behind, strict=True))
+
+
+MIX = r"color-mix\(in srgb, {} (\d+)%, (#\w{{6}}|transparent)\)"
+CLEAR_BLACK = (0, 0, 0, 0.0)
+
+
+def mixes_of_text(style):
+    """Every (share of the host's text, colour) that texts have in a style sheet."""
+    found = re.findall(r"(?<![-\w])color: " + MIX.format("currentColor"), style)
+    assert len(found) > 4
+    return [(int(share) / 100, CLEAR_BLACK if colour == "transparent" else read(colour)) for share, colour in found]
 
 
 def luminance(colour):
@@ -82,10 +109,27 @@ def test_a_verdict_is_legible_on_its_tint(host, verdict):
 
 
 @each_host
-@pytest.mark.parametrize("passed", [True, False])
-def test_an_error_is_legible_on_its_bar(host, passed):
-    """Where style sheets are dropped, the bar lies behind the number."""
-    assert of_text(host, BARS[passed]) >= LEGIBLE
+@pytest.mark.parametrize(
+    ("style", "tint"), [(LANES, "rgba(220,38,38,0.12)"), (CODE, TINTS["differs"])], ids=["lanes", "code"]
+)
+def test_coloured_text_is_legible(host, style, tint):
+    """As terminals colour it and as code is coloured: on the page, on stderr and on lines that fail."""
+    page, text = (read(colour) for colour in HOSTS[host])
+    for behind in (page[:3], over(tint, page[:3])):
+        for share, colour in mixes_of_text(style):
+            assert contrast(laid(mixed(share, text, colour), behind), behind) >= LEGIBLE, (share, colour, behind)
+
+
+@each_host
+def test_text_on_the_colours_of_a_terminal_is_legible(host):
+    grounds = re.findall(r"background-color: color-mix\(in srgb, (#\w{6}) (\d+)%, transparent\)", LANES)
+    layers = [
+        f"rgba({','.join(str(part) for part in read(colour)[:3])},{int(share) / 100})" for colour, share in grounds
+    ]
+    layers += re.findall(r"background-color: (rgba\([^)]*\))", LANES)
+    assert len(layers) == 9
+    for layer in layers:
+        assert of_text(host, layer) >= LEGIBLE, layer
 
 
 @each_host
@@ -97,9 +141,10 @@ def test_faded_text_is_legible(host):
 
 
 @each_host
-def test_the_mark_of_the_tolerance_is_seen(host):
+@pytest.mark.parametrize("colour", [*BARS.values(), MARK])
+def test_a_bar_and_the_mark_of_the_tolerance_are_seen(host, colour):
     page = read(HOSTS[host][0])[:3]
-    assert contrast(over(MARK, page), page) >= VISIBLE
+    assert contrast(over(colour, page), page) >= VISIBLE
 
 
 def test_the_text_keeps_the_colour_of_its_host():

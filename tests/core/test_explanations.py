@@ -44,6 +44,7 @@ def test_a_row_that_names_both_sides_names_them_in_the_fixes():
     (finding,) = explain(comparison)
     assert finding.left_fix == f"{comparison.row}.transpose(1, 0)"
     assert explanations._names("dense.kernel ~ linear.weight") == ("dense.kernel", "linear.weight")
+    assert explanations._names("value['~a~']") == ("value['~a~']", "value['~a~']")
 
 
 def test_tensors_that_cannot_be_read_have_no_cause(monkeypatch):

@@ -57,6 +57,32 @@ def test_names_that_share_nothing_fold_into_pieces():
     assert titles(named(ROW, *["same"] * 40)) == [("same … same", 30), ("same … same", 10)]
 
 
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        ([f"layers.block4.conv{index}" for index in range(32, 40)], "layers.block4.conv*"),
+        ([f"value['layer8.block.{index}.weight']" for index in range(160, 180)], "value['layer8.block.*"),
+        (["m.dense.kernel", "m.depth.kernel", "m.deep", "m.deer"], "m.*"),
+        (["m.conv3", "m.conv35", "m.conv3z", "m.conv3"], "m.conv*"),
+        (["m.w_in", "m.w_inner", "m.w_init", "m.w_"], "m.w_*"),
+        (["m.x"] * 4, "m.x*"),
+        ([f"m.{'n' * 200}.{index}" for index in range(4)], f"m.{'n' * 38}…{'n' * 38}.*"),
+        (["m['é_1']", "m['é_2']", "m['é']", "m['è']"], "m['*"),
+    ],
+)
+def test_titles_end_where_a_word_or_a_number_ends(names, title):
+    assert title in dict(titles([*named(ROW, *names), *layers(9)]))
+
+
+def test_the_title_of_a_piece_names_both_its_ends():
+    names = [f"layers{index}" + "." + "attention.query_projection_with_long_name" * 2 for index in range(40)]
+    ((first, _), _) = titles(named(ROW, *names))
+    ends = [name[:40] + "…" + name[-39:] for name in (names[0], names[29])]
+    assert first == " … ".join(ends)
+    html = render_html(replace(dualcell.compare([1.0], [1.0]).report, rows=tuple(named(ROW, *names))))
+    assert f"<b>{first}</b>" in html
+
+
 def test_groups_with_failures_are_open_up_to_a_hundred_rows():
     rows = layers(9)
     rows[5] = replace(rows[5], verdict="shape", passed=False)
@@ -119,8 +145,8 @@ def compared(count, wrong=()):
 def test_html_folds_and_shows_every_row_once():
     html = render_html(compared(100, {15}).report)
     table = html.partition("</style>")[2]
-    assert table.count('<details class="group"') == 10
-    assert table.count('<details class="group" open>') == 1
+    assert table.count('<details class="group') == 10
+    assert table.count('<details class="group failed" open>') == 1
     for index in range(100):
         assert table.count(f"value[&#39;layer{index // 10}.w{index % 10}&#39;]</th>") == 1
     assert "4 equal</b> value[&#39;layer1.w6&#39;] … value[&#39;layer1.w9&#39;]" in table
@@ -135,7 +161,7 @@ def test_a_hundred_rows_stay_small():
 def test_a_thousand_rows_stay_usable():
     html = render_html(compared(1000, {500}).report)
     assert len(html) < 1_500_000
-    assert html.count('<details class="group" open>') == 1
+    assert html.count('<details class="group failed" open>') == 1
 
 
 # --- in text ---
@@ -173,7 +199,7 @@ def test_failing_rows_come_first_on_request():
     assert names_in(repr(sorted_report("given"))) == ["r7", "r20"]
     assert list(found.frame.index)[:3] == [row.name for row in found][:3] == ["value.r0", "value.r1", "value.r2"]
     html = render_html(found.report).partition("</style>")[2]
-    first = html.partition('<details class="group"')[0]
+    first = html.partition('<details class="group')[0]
     assert re.findall(r"value\.(r\d+)</th>", first) == ["r7", "r20"]
     assert "value.r0 … value.r31" in html  # of the 38 that passed, the first thirty
 

@@ -31,6 +31,18 @@ def data(left, right, kind, **how):
     return panel.data
 
 
+def numbers(side):
+    """What is counted: of a complex number both parts; of one that is not finite its size, once."""
+    if side.dtype.kind != "c":
+        return side.astype(np.float64).ravel()
+    finite = np.isfinite(side)
+    return np.concatenate([parts(side[finite]), np.abs(side[~finite])]).astype(np.float64)
+
+
+def parts(values):
+    return np.concatenate([values.real, values.imag]) if values.dtype.kind == "c" else values
+
+
 def widths(shape, axes):
     return tuple(-(-shape[axis] // CELLS) for axis in axes)
 
@@ -138,9 +150,8 @@ def test_every_value_is_counted_once(counted_by):
     def check(pair):
         found = data(*pair, "values")
         drawn = data(*pair, "scatter")
-        wide = [np.abs(side.astype(complex)) if side.dtype.kind == "c" else side for side in pair]
-        sides = [side.astype(np.float64) for side in wide]
-        finite = [np.isfinite(side) for side in sides]
+        finite = [np.isfinite(side) for side in pair]
+        sides = [numbers(side) for side in pair]
         for side, counts, nan, inf in zip(sides, (found.left, found.right), found.nan, found.inf, strict=True):
             assert counts.sum() == np.isfinite(side).sum()
             assert (nan, inf) == (np.isnan(side).sum(), np.isinf(side).sum())
@@ -150,7 +161,9 @@ def test_every_value_is_counted_once(counted_by):
             assert (inside * 0.5 >= found.edges[lowest] * 0.5 - step * 1e-6).all()
             assert (inside * 0.5 <= found.edges[lowest + 1] * 0.5 + step * 1e-6).all()
         both = finite[0] & finite[1]
-        assert (drawn.counts.sum(), drawn.aside) == (both.sum(), (~both).sum())
+        first, second = (parts(side[both]) for side in pair)
+        assert (drawn.counts.sum(), drawn.aside) == (first.size, (~both).sum())
+        assert drawn.differing == np.count_nonzero(first != second)
 
     check()
 
@@ -197,7 +210,39 @@ def test_values_are_said_as_they_are_not_as_their_bins():
 
 
 def test_one_element_is_no_elements():
-    assert data(np.ones(1), np.ones(1), "scatter").sentence.startswith("left against right: 1 element, 0 of them")
+    assert data(np.ones(1), np.ones(1), "scatter").sentence == "left against right: 1 element, 0 of them differ"
+
+
+def test_the_scatter_counts_what_differs_however_little(counted_by):
+    """Also where it is less than a cell of the picture is wide."""
+    left = np.linspace(0, 1000, 60)
+    right = left.copy()
+    right[[3, 40, 50]] += 1e-3
+    right[7] = math.nan
+    assert data(left, right, "scatter").sentence == (
+        "left against right: 59 elements, 3 of them differ; 1 with NaN or Inf are not drawn"
+    )
+    assert data(left[10:], right[10:], "scatter").sentence == (
+        "left against right: 50 elements, 2 of them differ; the worst is 677.966 against 677.967"
+    )
+
+
+def test_of_complex_numbers_both_parts_are_counted(counted_by):
+    """A phase that is off leaves every size as it was."""
+    left = np.array([1 + 0j, 2j, -3, complex(math.nan, 1)])
+    right = left * 1j
+    found = data(left, right, "scatter")
+    assert (found.counts.sum(), found.differing, found.aside, found.worst) == (6, 6, 1, None)
+    assert data(left[:3], right[:3], "scatter").sentence == (
+        "left against right: 6 real and imaginary parts, 6 of them differ; the worst is -3 against -0"
+    )
+    assert data(left, right, "values").sentence == (
+        "real and imaginary parts: left 6 finite from -3 to 2, 1 NaN; right 6 finite from -3 to 1, 1 NaN"
+    )
+    assert data(left[:2], np.array([1.0, 2.0]), "scatter").differing == 2  # a complex side against a real one
+    (apart,) = panels(dualcell.compare(left, right[:2])["value"].comparison)
+    assert apart.data.sentence.startswith("real and imaginary parts: left 6 finite")
+    assert data(left, right, "curves").sentence.startswith("sizes of both sides along axis 0 of 4")
 
 
 # --- curves ---

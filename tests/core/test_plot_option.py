@@ -53,8 +53,19 @@ def test_rows_that_failed_come_first_and_equal_ones_last(monkeypatch):
     result = dualcell.compare(*pair(6, failing=(5, 2)), plot="heat", causes=False)
     assert drawn(result) == {"value.h1": ["heat"], "value.h2": ["heat"], "value.h5": ["heat"]}
     assert result.report.notes == (
-        "3 of 6 rows have their pictures here, those that failed first; result['value.h5'].plot() draws any other",
+        "3 of 6 rows have their pictures here, those that failed first; result['value.h3'].plot() draws any other",
     )
+
+
+def test_a_row_that_is_named_can_be_drawn(monkeypatch):
+    monkeypatch.setattr(drawing, "MOST_ROWS", 2)
+    left, right = pair(4, failing=(0, 1, 2))
+    del right["h3"]
+    result = dualcell.compare(left, right, plot="heat", causes=False)
+    assert result.report.notes == (
+        "2 of 3 rows have their pictures here, those that failed first; result['value.h2'].plot() draws any other",
+    )
+    assert result["value.h2"].plot().axes
 
 
 def test_each_row_has_the_kinds_that_suit_it():
@@ -152,6 +163,16 @@ def test_saved_pages_have_them(tmp_path):
     result = dualcell.compare(*pair(1, failing=(0,)), plot="heat", causes=False)
     result.save(tmp_path / "report.html")
     assert len(IMAGE.findall((tmp_path / "report.html").read_text(encoding="utf-8"))) == 2
+
+
+def test_a_saved_page_says_what_could_not_be_drawn(monkeypatch, tmp_path):
+    """Also where it is the only row that failed; but not what was not asked for."""
+    monkeypatch.setattr(drawing, "panels", lambda *_: 1 / 0)
+    dualcell.compare(*pair(1, failing=(0,)), causes=False).to_html(tmp_path / "report.html")
+    said = [unescape(one) for one in re.findall("note: ([^<]*)", (tmp_path / "report.html").read_text("utf-8"))]
+    assert said == ["row 'value.h0' could not be drawn: ZeroDivisionError: division by zero"]
+    dualcell.compare({"a": 1.0}, {"b": 2.0}, causes=False).to_html(tmp_path / "report.html")
+    assert "note" not in (tmp_path / "report.html").read_text("utf-8").partition("</style>")[2]
 
 
 # --- the words ---

@@ -6,7 +6,9 @@ import io
 import math
 import subprocess
 import sys
+import warnings
 from importlib import import_module
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -87,6 +89,22 @@ def test_strips_share_one_scale_of_colours():
     assert row(*planted()).plot("channels", axes=(1,)).axes[0].get_ylabel() == "axis 1"
 
 
+@pytest.mark.parametrize("kind", ["heat", "channels"])
+@pytest.mark.parametrize("errors", [[0.0999999, 0.1000000], [0.1, 0.1], [0.02, 0.1], [1e-9, 0.1]])
+def test_colours_span_a_power_of_ten_at_least(kind, errors):
+    """What is rounding alone has no pattern, and the ends of the scale have two names."""
+    error = np.resize(errors, (8, 8))
+    figure = row(np.zeros((8, 8)), error).plot(kind)
+    figure.draw_without_rendering()
+    norm = figure.axes[0].images[0].norm
+    assert norm.vmax == 0.1
+    assert norm.vmin == max(min(errors[0], 0.1 / 10), 1e-7)
+    names = [label.get_text() for label in figure.axes[-1].get_yticklabels()]
+    assert len(names) == len({*names}) > 1
+    shades = figure.axes[0].images[0].cmap(norm(np.array(errors)))
+    assert (np.abs(shades[0] - shades[1]).max() < 0.01) == (errors[0] > 0.09)
+
+
 def test_the_sizes_stand_over_their_powers_of_two():
     left = np.array([0.0, 0, 0, 0, 0])
     right = np.array([0.0, 0, 0.75, 0.5, 6.0])
@@ -135,6 +153,63 @@ def test_curves_and_their_difference():
     assert (below.get_xlabel(), below.get_ylabel(), above.get_ylabel()) == ("index", "|error|", "value")
 
 
+def boxes(figure, texts):
+    """Where texts stand in a figure that was drawn; those that show nothing are left out."""
+    return [text.get_window_extent() for text in texts if text.get_text() and text.get_visible()]
+
+
+@pytest.mark.parametrize("errors", [[0.5], [0.5, 0.6], [2e-9, 3e-9, 0], [1e-3, 1.0], [0], [math.nan], [math.nan, 2.0]])
+def test_ticks_of_errors_are_apart_and_not_negative(errors):
+    left = np.zeros(6)
+    right = left.copy()
+    right[-len(errors) :] = errors
+    curves = row(left, right).plot("curves")
+    layers = dualcell.compare({f"h{i}": [0.0] for i in range(6)}, {f"h{i}": [right[i]] for i in range(6)}).plot()
+    for figure, axes in ((curves, curves.axes[1]), (layers, layers.axes[0])):
+        figure.draw_without_rendering()
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        assert min(ticks, default=0) >= 0
+        places = boxes(figure, [tick.label1 for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high])
+        assert not any(one.overlaps(other) for one, other in pairwise(sorted(places, key=lambda box: box.y0)))
+    assert all(tick == int(tick) for tick in curves.axes[1].get_xticks())
+    assert curves.axes[1].get_xlim() == (-0.5, 5.5)
+
+
+@pytest.mark.parametrize("kind", ["heat", "values", "scatter"])
+@pytest.mark.parametrize("label", ["left", "w" * 40, "確率" * 20])
+def test_a_legend_stands_below_its_own_picture(kind, label):
+    left, right = planted()
+    right[:3] = math.nan
+    left[5] = math.inf
+    panel = panels(row(left, right).comparison, [kind])
+    figure = plots.draw([*panel] * 3, plots.Words("", (label, label)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.draw_without_rendering()
+        legends = [legend.get_window_extent() for part in figure.subfigs for legend in part.legends]
+    width, height = figure.bbox.size
+    assert len(legends) == 3
+    for at, box in enumerate(legends):
+        assert at * width / 3 <= box.x0 < box.x1 <= (at + 1) * width / 3
+        assert 0 <= box.y0 < box.y1 < height / 2
+
+
+def test_the_name_of_a_scale_stands_beside_its_own_picture():
+    figure = row(*planted()).plot("heat", "scatter")
+    figure.draw_without_rendering()
+    for drawn, scale in (figure.axes[:2], figure.axes[2:]):
+        name = scale.yaxis.label.get_window_extent()
+        assert drawn.get_window_extent().x1 < name.x0 < name.x1 < scale.get_window_extent().x0
+        assert not name.overlaps(drawn.get_tightbbox())
+        assert name.height < scale.get_window_extent().height
+
+
+def test_values_that_are_not_finite_are_said_not_to_be_drawn():
+    figure = row(np.full(3, math.nan), np.full(3, math.inf)).plot("curves")
+    assert "no value is finite" in words_of(figure)
+
+
 def test_layers_in_order_with_the_first_that_fails():
     left = {name: np.ones(3) for name in "abcdef"}
     right = {**left, "b": np.ones(3) + 1e-12, "d": np.ones(3) * 2, "e": np.ones(4), "f": np.full(3, math.nan)}
@@ -160,11 +235,40 @@ def test_tensors_without_a_difference_to_measure_are_drawn_too(values, theme):
     dualcell.compare({"a": values, "b": values}, {"a": values, "b": values}).plot(theme=theme)
 
 
-def test_complex_numbers_show_their_sizes():
-    values = np.array([[3 + 4j, 0], [1, 1j]])
-    figure = row(values, values + 1j).plot("values", "scatter", "heat")
-    assert {"|value|", "left (|value|)", "right (|value|)"} <= {*words_of(figure)}
-    assert figure.axes[0].patches[0].get_data().edges[-1] == pytest.approx(abs(3 + 5j))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ([1e300, 1e308, -1e308], [1e301, 1e308, 1e308]), ([1.7e308, 0.0], [0.0, 1.0]), ([-1e308, 1.0], [1.7e308, 1.0]),
+        ([1e-320, 1e-322], [1e-321, 1e-322]), ([5e-324, 0.0], [0.0, 0.0]), ([1e-310, 1.0], [2e-310, 1e300]),
+    ],
+)  # fmt: skip
+def test_the_largest_and_the_smallest_numbers_are_drawn(kind, left, right):
+    left, right = (np.array([side, side]) if kind == "heat" else np.array(side) for side in (left, right))
+    figure = row(left, right, rtol=0.0, atol=0.0).plot(kind)
+    assert image_of(figure).std() > 0
+    for axes in figure.axes:
+        assert all(np.isfinite([*axes.get_xlim(), *axes.get_ylim()]))
+    dualcell.compare({"a": left}, {"a": right}, rtol=0.0, atol=0.0).plot().draw_without_rendering()
+
+
+def test_an_axis_of_numbers_that_were_divided_says_by_what():
+    figure = row(np.array([1e308, -1e308]), np.array([1e308, 1e308])).plot("values", "scatter", "curves")
+    assert {"value / 1e+308", "left (value / 1e+308)", "right (value / 1e+308)"} <= {*words_of(figure)}
+    assert figure.axes[0].get_xlim() == pytest.approx((-1.1, 1.1))
+    tiny = row(np.array([[3e-320, 0.0]]), np.array([[0.0, 0.0]]), rtol=0.0, atol=0.0).plot("heat")
+    assert {"largest |error| over axes 0 and 1", "largest |error| / 1e-320", "largest: 3e-320"} <= {*words_of(tiny)}
+    assert "value" in words_of(row(np.array([1e299, 1.0]), np.array([1e-279, 1.0])).plot("values"))
+
+
+def test_complex_numbers_show_their_parts():
+    values = np.array([3 + 4j, 0, 1, 1j])
+    figure = row(values, values + 1j).plot("values", "scatter", "curves")
+    assert {"real and imaginary parts", "left (both parts)", "right (both parts)", "|value|"} <= {*words_of(figure)}
+    assert figure.axes[0].patches[0].get_data().edges[-1] == 5
+    (ring,) = [marks for marks in figure.axes[1].collections if marks.get_label() == "worst"]
+    assert ring.get_offsets().tolist() == [[4, 5]]
+    assert not any("atol" in text for text in words_of(figure))  # it is for the size of the difference, not for parts
 
 
 # --- one wrong element is seen ---

@@ -6,15 +6,18 @@ import math
 import re
 from dataclasses import replace
 from html import unescape
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import dualcell
+from dualcell.render.cell import cell_html
 from dualcell.render.facts import facts
 from dualcell.render.html import render_html, room_for
+from dualcell.render.markdown import render_markdown
 from dualcell.render.scale import BARS, CLEAR, MARK, Scale, bar, scale_of
+from dualcell.render.text import render_text
+from dualcell.render.words import code_and_words, shortened
 from dualcell.report import Row, figure, values_in_words
 from tests.core.test_report import Reader
 
@@ -104,18 +107,11 @@ def test_all_bars_share_one_scale():
 
 def colours(row, *places):
     """The bar's colours at some percents of its width."""
-    found = re.findall(r"(rgba\([^)]*\)|#\w+) (\d+)%", bar(row, Scale(-10, 0)))
-    edges = [(int(place), colour) for colour, place in found]
-    edges = [(-1, edges[0][1]), *edges, (101, edges[-1][1])]
-
-    def at(place):
-        return next(
-            (first, second) for (begin, first), (end, second) in pairwise(edges)
-            if begin <= place < end
-        )  # fmt: skip
-
-    assert all(first == second for first, second in map(at, places))  # hard edges
-    return [at(place)[0] for place in places]
+    found = re.findall(r"(#\w+) (\d+)% (\d+)%", bar(row, Scale(-10, 0)))
+    stretches = [(int(begin), int(end), colour) for colour, begin, end in found]
+    assert [begin for begin, *_ in stretches] == [0, *(end for _, end, _ in stretches[:-1])]  # hard edges
+    assert stretches[-1][1] == 100
+    return [next(colour for begin, end, colour in stretches if begin <= place < end) for place in places]
 
 
 def test_a_bar_and_the_mark_of_what_is_allowed():
@@ -152,8 +148,10 @@ def test_every_figure_stands_where_a_row_unfolds():
     assert unfolded(np.float32([1, 2]), np.float32([1, 4])) == {
         "max rel": "1.00", "mean abs": "1.00", "rms": "1.41", "cosine": "0.97619",
         "mismatched": "1 of 2 (50 %)", "allowed": "atol 1e-05 + rtol 1.3e-06; 1.26e-05 at the worst element",
-        "enough": "atol 2 or rtol 1", "NaN, Inf": "none", "dtype": "float32", "device": "cpu",
+        "enough": "atol 2 or rtol 1", "NaN, Inf": "none", "shape": "(2,)", "dtype": "float32", "device": "cpu",
+        "worst element": "(1,): left 2, right 4",
     }  # fmt: skip
+    assert "worst element" not in unfolded(np.float32([1, 2]), np.float32([1, 2]))
 
 
 def test_nan_and_infinities_are_counted_where_there_are_any():
@@ -172,14 +170,37 @@ def test_a_worst_element_within_the_tolerance_is_said_to_be_so():
 
 
 def test_a_row_without_figures_unfolds_to_its_sides():
-    assert unfolded({"a": X}, {}) == {"dtype": "float32 | -", "device": "cpu | -"}
+    assert unfolded({"a": X}, {}) == {"shape": "(4, 3) | -", "dtype": "float32 | -", "device": "cpu | -"}
+    assert unfolded(X, X.reshape(2, 6))["shape"] == "(4, 3) | (2, 6)"
 
 
 def test_each_row_unfolds_once():
     html = html_of({"a": X, "b": X, "c": X}, {"a": X, "b": X + 1, "c": X.T})
     table = html.partition("<table>")[2].partition("</table>")[0]
-    assert table.count("<details") == table.count("<summary>") == 3
+    assert table.count("<details") == table.count("<summary ") == 3
     assert table.count('<dl class="figures">') == 3
+
+
+def summaries(html):
+    """What each fold of rows shows, and what it is called by those who only hear it."""
+    found = re.findall(r"<summary aria-label=\"([^\"]*)\">(.*?)</summary>", html)
+    return [(strip(shown), strip(heard)) for heard, shown in found]
+
+
+def test_a_fold_is_called_by_its_row():
+    html = html_of({"a": X, "b": X, "c": X, "e" * 200: X}, {"a": X, "b": X + 1, "c": X.T, "e" * 200: X})
+    assert summaries(html) == [
+        ("equal", "value.a: equal"),
+        ("One number is added to every element: plus 1", "value.b: One number is added to every element: plus 1"),
+        ("(4, 3) | (3, 4): The axes stand in another order: transpose(1, 0)",
+         "value.c: (4, 3) | (3, 4): The axes stand in another order: transpose(1, 0)"),
+        ("equal", f"value.{'e' * 34}…{'e' * 39}: equal"),
+    ]  # fmt: skip
+
+
+def test_a_slide_says_which_shapes_differ():
+    report = replace(dualcell.compare(X, X[:2]).report, large=True)
+    assert "(4, 3) | (2, 3): shapes are compared as they are" in strip(cell_html(report))
 
 
 # --- what users name ---
@@ -201,6 +222,45 @@ def test_long_names_are_shortened_and_whole_where_the_row_unfolds():
     assert "aaa…zzz" in html
 
 
+def fixes_of(html):
+    """What stands behind `change` and `or`: the code, and the words behind it."""
+    return re.findall(r"<dt>(?:change|or|and) \w+</dt><dd>(?:<code>(.*?)</code>)?(.*?)</dd>", unescape(html))
+
+
+def test_a_long_name_is_shortened_in_each_line_to_change():
+    name = "a" * 5000 + "z" * 5000
+    report = dualcell.compare({name: X}, {name: X + 0.1}).report
+    short = "value." + "a" * 34 + "…" + "z" * 39
+    assert fixes_of(render_html(report)) == [(f"{short} + 0.1", ""), (f"{short} - 0.1", "")]
+    for text in (render_html(report), render_text(report), render_markdown(report)):
+        assert len(re.findall("a{100,}", text)) == (text.count('class="long">name<'))
+
+
+def test_words_behind_a_line_to_change_are_not_code():
+    values, offsets = np.random.default_rng(0).normal(size=(9, 40)), np.random.default_rng(1).normal(size=40)
+    by_channel = dualcell.compare(values, values + offsets).report
+    assert fixes_of(render_html(by_channel)) == [
+        ("value + offset", ", with those of each index"), ("value - offset", ", with those of each index"),
+    ]  # fmt: skip
+    assert "left: `value + offset`, with those of each index" in render_markdown(by_channel)
+    assert "left: value + offset, with those of each index" in render_text(by_channel)
+
+
+@pytest.mark.parametrize(
+    ("fix", "code"),
+    [
+        ("value['a b'].transpose(1, 0)", "value['a b'].transpose(1, 0)"), ("norm: eps=0.001", "norm: eps=0.001"),
+        ("y without exp", "y"), ("from_logits=True with the logits in place of y", "from_logits=True"),
+        ("layers.LeakyReLU(0.2) or nn.LeakyReLU(0.2) makes y", "layers.LeakyReLU(0.2) or nn.LeakyReLU(0.2)"),
+        ("compare y with a larger tolerance, or in float64", ""), ("isfinite of y and of what it is made of", ""),
+        ("y + '\\d'", "y + '\\d'"), ("y\0", ""), ("(" * 10_000, ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_python_can_read_is_code(fix, code):
+    assert code_and_words("~~ a b ~~ + 1", "~~ a b ~~") == ("~~ a b ~~ + 1", "")
+    assert code_and_words(fix, "y") == (code, fix[len(code) :] if len(fix) < 1000 else shortened(fix, 1000))
+
+
 def test_a_long_cause_is_shortened_and_whole_where_the_row_unfolds():
     report = dualcell.compare({"a": X}, {}).report
     cause = "it is " + "so " * 2000
@@ -220,9 +280,9 @@ def test_a_hostile_name_cannot_leave_an_attribute():
 
 
 def test_names_have_room_and_a_bar_only_where_there_is_a_scale():
-    assert room_for(["a", "layer.kernel"]) == ";min-width:min(12ch,25vw)"
-    assert room_for(["a" * 100]) == ";min-width:min(30ch,25vw)"
-    assert room_for([]) == ";min-width:min(0ch,25vw)"
-    assert '<th scope="col" style="text-align:left;min-width:min(5ch,25vw)">row</th>' in html_of(X, X)
+    assert room_for(["a", "layer.kernel"]) == ";min-width:min(12ch,35vw)"
+    assert room_for(["a" * 100]) == ";min-width:min(30ch,35vw)"
+    assert room_for([]) == ";min-width:min(0ch,35vw)"
+    assert '<th scope="col" style="text-align:left;min-width:min(5ch,35vw)">row</th>' in html_of(X, X)
     assert 'class="bar"' not in html_of(X, X)
     assert html_of(X, X + 1e-7).count('class="bar"') == 1
