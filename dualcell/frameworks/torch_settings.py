@@ -418,7 +418,9 @@ def _pad_layer(mode: str) -> tuple[Spelling, ...]:
 _FLATTEN = (
     Spelling("first axis", "start_dim"),
     Spelling("last axis", "end_dim", remark=lambda axis: axis > 0),
-    constant("channel order", "as it lies", "in the order in which the axes lie", line="x.permute(0, 2, 3, 1) before it"),
+    constant(
+        "channel order", "as it lies", "in the order in which the axes lie", line="x.permute(0, 2, 3, 1) before it"
+    ),
 )
 
 # --- every class and its rows ---
