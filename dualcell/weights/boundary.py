@@ -72,14 +72,18 @@ def _plain(layer: Layer) -> Layer:
     return replace(layer.without_features(), doubt="")
 
 
+def _without_inputs(layer: Layer, axes: Mapping[str, int]) -> Layer:
+    return replace(layer.without_features(axes), doubt="")
+
+
 def _as_said(found: Match, sides: Sequence[Inventory], maps: tuple[int, ...] | None) -> Match:
     """The match with the maps that the user named, on the side whose channels come last: Keras'."""
-    source, target = _plain(found.source), _plain(found.target)
     if maps is None:
-        return replace(found, source=source, target=target)
+        return replace(found, source=_plain(found.source), target=_plain(found.target))
     on_source = sides[0].framework == "keras"
+    axes = feature_axes(found.source.kind, "inputs")
+    source, target = (_without_inputs(layer, axes) for layer in (found.source, found.target))
     layer = source if on_source else target
-    axes = feature_axes(layer.kind, "inputs")
     if not layer.fits_features(axes, (tuple(maps),)):
         features = layer.weights[0].canonical[min(axes.values(), default=0)]
         raise PlanError(

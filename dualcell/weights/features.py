@@ -248,12 +248,13 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
     if step.name in _MIXING or step.name in _SEQUENCES or not step.inputs:
         return Order(wanted.get(step.output, plain.segments))
     arriving = [orders.get(value, plain) for value in step.inputs]
+    if all(_is_plain(order) for order in arriving):
+        return plain
     if step.name == "Concatenate":
         return _beside(arriving)
-    same_size = shape_in[-1:] == shape_out[-1:]
-    if not same_size:
-        return plain if all(_is_plain(order) for order in arriving) else Order(None)
-    return arriving[0] if all(order == arriving[0] for order in arriving) else Order(None)
+    arriving = [order for order in arriving if order != Order(((1,),))]  # one number for all features
+    alike = shape_in[-1:] in (shape_out[-1:], (1,)) and all(order == arriving[0] for order in arriving)
+    return arriving[0] if alike else Order(None)
 
 
 def _flattens(step: Step) -> bool:
@@ -282,8 +283,6 @@ def _beside(orders: Iterable[Order]) -> Order:
         if order.segments is None:
             return order
         segments += order.segments
-    if all(len(segment) == 1 for segment in segments):
-        return Order(((sum(segment[0] for segment in segments),),))
     return Order(tuple(segments))
 
 

@@ -117,10 +117,18 @@ class Layer:
         shapes = [(weight.canonical, axes[weight.role]) for weight in self.weights if weight.role in axes]
         return all(axis < len(shape) and shape[axis] == features for shape, axis in shapes)
 
-    def without_features(self) -> Layer:
-        """The layer, with flattened features left in the framework's own order."""
+    def without_features(self, axes: Mapping[str, int] | None = None) -> Layer:
+        """The layer, with flattened features left in the framework's own order.
+
+        Args:
+            axes: those along which, by role; all if None.
+        """
+
+        def is_left(weight: Weight, step: Any) -> bool:
+            return isinstance(step, Features) and (axes is None or axes.get(weight.role) == step.axis)
+
         return replace(self, weights=tuple(
-            replace(weight, move=tuple(step for step in weight.move if not isinstance(step, Features)))
+            replace(weight, move=tuple(step for step in weight.move if not is_left(weight, step)))
             for weight in self.weights
         ))  # fmt: skip
 

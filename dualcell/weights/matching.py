@@ -350,10 +350,13 @@ class _Matcher:
     def _listed(self, side: int, join: Join) -> str:
         return f"[{', '.join(repr(self._said_of(side, *each)) for each in telling(join))}]" if join else "one value"
 
+    def _joined(self, side: int, makers: Sequence[int]) -> str:
+        return "+".join(dict.fromkeys(self._made(side, index) for index in makers))
+
     def _said_of(self, side: int, part: Part, words: Sequence[str], origins: Sequence[int]) -> str:
         """Who made a part, and what is done to it but not to the others of those makers."""
-        said = "+".join(self._made(side, index) for index in sorted(part.makers)) or "the input"
-        said += f" of {'+'.join(self._made(side, index) for index in origins)}" if origins else ""
+        said = self._joined(side, sorted(part.makers)) or "the input"
+        said += f" of {self._joined(side, origins)}" if origins else ""
         return f"{said} {in_words(words)}" if words else said
 
     def by_signature(self) -> None:
