@@ -1,21 +1,17 @@
-"""The steps of a torch module, seen by torch.fx: its `forward` runs once on stand-ins that hold no values."""
+"""The steps of a torch module, seen by torch.fx: its `forward` runs on stand-ins that hold no values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from inspect import Parameter, signature
 from itertools import count
 from typing import Any
 
 import torch.fx
 
-from dualcell.frameworks.keeping import unchanged
-from dualcell.frameworks.torch_transformers import PLAIN
+from dualcell.frameworks.torch_stand_ins import SHAPES, graphs_of, name_of
 from dualcell.weights.inventory import Layer
-from dualcell.weights.steps import Stages, Step, Trace, attended, detail_of, index_of, is_split, window_of
-
-_SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")
+from dualcell.weights.steps import Stages, Step, Trace, attended, detail_of, flow_of, index_of, is_split, window_of
 
 
 def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trace | None:
@@ -26,71 +22,17 @@ def trace(model: Any, layers: Sequence[Layer], names: Mapping[int, str]) -> Trac
         layers: what it holds; `stages` speaks of them by index.
         names: id of a parameter or buffer -> its name in `layers`.
     """
-    stages = _stages(layers)
-    tracer = _Tracer({*stages})
-    if id(model) in stages or type(model).forward in PLAIN:
-        model = _Around(model)
-    try:
-        with unchanged(model.modules()), torch.random.fork_rng(devices=()):
-            graph = tracer.trace(model)
-    except Exception:  # any forward may refuse stand-ins, in its own words; then the order has to do
-        return None
-    modules = dict(model.named_modules())
-    return _steps(graph, modules, stages, _bare(layers), names, model)
+    stages, bare = _stages(layers), _bare(layers)
+    found = [_steps(*seen, stages, bare, names) for seen in graphs_of(model, {*stages})]
+    if None in found or len({_wiring(each, layers) for each in found if each}) != 1:
+        return None  # it cannot be run on them, or does one thing or another by their shapes
+    return found[0]
 
 
-class _Tracer(torch.fx.Tracer):
-    """Goes into every module but those of the table; into torch's transformers by their plain path."""
-
-    proxy_buffer_attributes = True  # what `forward` writes into buffers, it writes into stand-ins
-
-    def __init__(self, holders: set[int]) -> None:
-        super().__init__()
-        self.holders = holders
-
-    def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
-        if id(m) in self.holders:
-            return not any(id(inner) in self.holders for inner in m.modules() if inner is not m)
-        return super().is_leaf_module(m, module_qualified_name)
-
-    def proxy(self, node: Any) -> Any:
-        return _StandIn(node, self)
-
-    def call_module(self, m: Any, forward: Any, args: Any, kwargs: Any) -> Any:
-        plain = PLAIN.get(type(m).forward)
-        if plain is not None:
-            return plain(m, *args, **kwargs)
-        if all(m is not each for each in self.root.modules()):  # made in `forward`, as in nn.ReLU()(x)
-            return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
-
-
-class _StandIn(torch.fx.Proxy):
-    """A tensor without values. It has a length where only the size of a batch can be meant, which decides nothing."""
-
-    def __len__(self) -> int:
-        if self.node.op in ("placeholder", "call_module") or _name(self.node) in _ONE_TENSOR:
-            return _BATCH
-        return super().__len__()
-
-
-_BATCH = 2
-_ONE_TENSOR = ("add", "iadd", "mul", "imul", "sub", "truediv", "matmul", "bmm", "cat", "stack", "relu", "gelu", "silu",
-               "permute", "transpose", "reshape", "view", "flatten", "unflatten", "mean", "softmax", "contiguous",
-               "float", "to", "unsqueeze", "squeeze", "pad", "conv1d", "conv2d", "conv3d", "linear")  # fmt: skip
-
-
-class _Around(torch.nn.Module):
-    """Calls a module that would be a leaf, with as many arguments as it needs."""
-
-    def __init__(self, inner: Any) -> None:
-        super().__init__()
-        self.inner = inner
-        needed = [each for each in signature(inner.forward).parameters.values() if each.default is Parameter.empty]
-        self.count = len([each for each in needed if each.kind is Parameter.POSITIONAL_OR_KEYWORD])
-
-    def forward(self, first: Any, second: Any = None, third: Any = None) -> Any:
-        return self.inner(*(first, second, third)[: self.count])
+def _wiring(trace: Trace, layers: Sequence[Layer]) -> Hashable:
+    """What feeds what, whatever else is done with it."""
+    flow = flow_of(trace, layers)
+    return flow.before, flow.order, flow.turned, tuple(tuple(part.makers for part in join) for join in flow.joins)
 
 
 def _stages(layers: Sequence[Layer]) -> dict[int, Stages]:
@@ -113,9 +55,10 @@ def _bare(layers: Sequence[Layer]) -> dict[str, int]:
 
 
 def _steps(
-    graph: Any, modules: Mapping[str, Any], stages: Mapping[int, Stages], arrays: Mapping[str, int],
-    names: Mapping[int, str], model: Any,
+    model: torch.nn.Module, graph: torch.fx.Graph, stages: Mapping[int, Stages], arrays: Mapping[str, int],
+    names: Mapping[int, str],
 ) -> Trace | None:  # fmt: skip
+    modules = dict(model.named_modules())
     numbers = {node: number for number, node in enumerate(graph.nodes)}
     steps: list[Step] = []
     results: tuple[int, ...] = ()
@@ -141,7 +84,7 @@ def _steps(
             steps.append(Step("get_attr", inputs, numbers[node], () if index is None else ((index,),)))
         elif (state := _last_of_both(node, modules)) is not None:
             steps.append(Step("contiguous", (numbers[state],), numbers[node]))
-        elif _name(node) == "scaled_dot_product_attention" and len(inputs) >= 3:
+        elif name_of(node) == "scaled_dot_product_attention" and len(inputs) >= 3:
             made = attended(inputs[0], inputs[1], inputs[2], count(len(numbers) + len(steps)).__next__)
             steps += [*made[:-1], replace(made[-1], output=numbers[node])]
         else:
@@ -150,15 +93,15 @@ def _steps(
 
 
 def _call(node: Any, inputs: tuple[int, ...], output: int, modules: Mapping[str, Any]) -> Step:
-    name = _name(node)
+    name = name_of(node)
     if name == "getattr":
         name = str(node.args[1])
     detail = detail_of(name, node.args)
-    if name == "getitem" and isinstance(node.args[1], int) and is_split(_name(node.args[0])):
+    if name == "getitem" and isinstance(node.args[1], int) and is_split(name_of(node.args[0])):
         detail = f"part {node.args[1]}"
     window = window_of(_argument(node, 1, "kernel_size")) if "pool" in name and "adaptive" not in name else ""
     return Step(
-        name, inputs, output, blind=name in _SHAPES, detail=detail, window=window, literal=_literal(node),
+        name, inputs, output, blind=name in SHAPES, detail=detail, window=window, literal=_literal(node),
         index=_index(node, modules) if name == "getitem" and not detail.startswith("part") else "",
         sizes=_sizes(node, name),
     )  # fmt: skip
@@ -180,7 +123,7 @@ def _index(node: Any, modules: Mapping[str, Any]) -> str:
         return ""  # both its states
     if _is(taken, modules, torch.nn.RNNBase):
         return f"state {index}" if index else ""
-    outer = taken.args[0] if _name(taken) == "getitem" else None
+    outer = taken.args[0] if name_of(taken) == "getitem" else None
     if outer is not None and _is(outer, modules, torch.nn.LSTM) and taken.args[1] == 1:
         return f"state {1 + index}"
     if (
@@ -196,16 +139,16 @@ def _index(node: Any, modules: Mapping[str, Any]) -> str:
 def _last_of_both(node: Any, modules: Mapping[str, Any]) -> Any:
     """The state of which a call joins the last layer's both directions, forward first, as Keras does; else None."""
     if (
-        _name(node) not in ("cat", "concat", "concatenate")
+        name_of(node) not in ("cat", "concat", "concatenate")
         or not node.args
         or not isinstance(node.args[0], (list, tuple))
     ):
         return None
-    taken = [each for each in node.args[0] if isinstance(each, torch.fx.Node) and _name(each) == "getitem"]
+    taken = [each for each in node.args[0] if isinstance(each, torch.fx.Node) and name_of(each) == "getitem"]
     if len(taken) != 2 or len(node.args[0]) != 2 or taken[0].args[0] is not taken[1].args[0]:
         return None
     state = taken[0].args[0]
-    if _name(state) != "getitem" or not _index(state, modules).startswith("state"):
+    if name_of(state) != "getitem" or not _index(state, modules).startswith("state"):
         return None
     places = [index[0] if isinstance(index, tuple) else index for index in (each.args[1] for each in taken)]
     return state if places in _both_of(state, modules) else None
@@ -213,7 +156,7 @@ def _last_of_both(node: Any, modules: Mapping[str, Any]) -> Any:
 
 def _both_of(state: Any, modules: Mapping[str, Any]) -> list[list[int]]:
     """The places in a state of the last layer's two directions; none if it has one."""
-    while _name(state) == "getitem":
+    while name_of(state) == "getitem":
         state = state.args[0]
     module = modules[state.target]
     if not module.bidirectional:
@@ -223,7 +166,7 @@ def _both_of(state: Any, modules: Mapping[str, Any]) -> list[list[int]]:
 
 def _is_single(node: Any, modules: Mapping[str, Any]) -> bool:
     """Whether a state is that of one layer, in one direction."""
-    while _name(node) == "getitem":
+    while name_of(node) == "getitem":
         node = node.args[0]
     return modules[node.target].num_layers == 1 and not modules[node.target].bidirectional
 
@@ -257,10 +200,6 @@ _VALUE = "_"
 
 def _argument(node: Any, place: int, name: str) -> Any:
     return node.args[place] if len(node.args) > place else node.kwargs.get(name)
-
-
-def _name(node: Any) -> str:
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
 def _attribute(model: Any, path: str) -> Any:

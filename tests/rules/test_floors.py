@@ -161,6 +161,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "frameworks/torch_slots.py": (4, {"torch"}),
     "frameworks/keras_slots.py": (4, set()),
     "frameworks/torch_transformers.py": (1, {"torch"}),
+    "frameworks/torch_stand_ins.py": (2, {"torch"}),
     "frameworks/torch_trace.py": (4, {"torch"}),
     "frameworks/keras_trace.py": (4, set()),
     "frameworks/keras_layers.py": (5, {"ml_dtypes"}),
