@@ -376,7 +376,10 @@ class _Matcher:
                 clash = contradiction(couples, numbers=True)
                 if clash is not None:
                     raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), _two_ways(clash)))
-                self._all(couples, "name" if _are_named(couples, named) else "order")
+                are_named = _are_named(couples, named)
+                if not are_named and self._are_seen() and not all(map(self._can_change_places, (0, 1), (left, right))):
+                    self.notes.append(_wired_otherwise(self._layers(0, left), self._layers(1, right)))
+                self._all(couples, "name" if are_named else "order")
             elif named is not None:
                 self._all(named, "name")
             else:
@@ -388,6 +391,9 @@ class _Matcher:
                     )
                     reason += "".join(f" ({hint})" for hint in dict.fromkeys(hints) if hint)
                 raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), reason))
+
+    def _are_seen(self) -> bool:
+        return all(side.flow is not None for side in self.sides)
 
     def _couples(self, left: Sequence[int], right: Sequence[int]) -> list[Couple]:
         return list(zip(self._layers(0, left), self._layers(1, right), strict=False))
@@ -430,6 +436,15 @@ def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
         f"{sources} are wired alike, and so are {targets}; they are used in different ways, which do not say in both "
         f"models which is which, so they went by the order of definition. Copy with apply(check=...), or say "
         f"overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
+    )
+
+
+def _wired_otherwise(left: Sequence[Layer], right: Sequence[Layer]) -> str:
+    """What is said of layers that feed others in one model than in the other."""
+    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    return (
+        f"{sources} are wired otherwise than {targets}, so they went by the order of definition. Copy with "
+        f"apply(check=...), or say overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
     )
 
 

@@ -26,6 +26,7 @@ from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
 from dualcell.weights.notation import arrays_of, read_draft, written
 from dualcell.weights.outputs import outputs_apart
+from dualcell.weights.overrides import fits
 from dualcell.weights.rows import Draft, Row, draft, left_out
 from dualcell.weights.table import PlanTable
 from dualcell.written import whole_file
@@ -102,7 +103,7 @@ class WeightPlan:
                 changed then; neither if `check` raises an error of its own, which goes on.
         """
         if not (self.complete or partial):
-            raise PlanError(f"the plan is not complete: {'; '.join(self._lacking())}. {_WAY_OUT}")
+            raise PlanError(f"the plan is not complete: {'; '.join(self._lacking())}. {self._way_out()}")
         if not self.rows:
             raise PlanError("the plan has no row, so there is nothing to copy.")
         for sentence in () if self.reviewed or check else self._unseen():
@@ -240,13 +241,21 @@ class WeightPlan:
                 said.append(f"{len(paths)} of the {len(side.arrays)} arrays of {fate}: {_listed(paths, side)}")
         return said if self.rows else [*said, "no layer of the source fits one of the target"]
 
+    def _way_out(self) -> str:
+        """What to do about a plan that is not complete; overrides pair what fits alone."""
+        left = [[layer for layer in side.layers if {each.array for each in layer.weights} & {*paths}]
+                for side, paths in ((self.source, self.source_left), (self.target, self.target_left))]  # fmt: skip
+        if any(fits(one, other) for one in left[0] for other in left[1]):
+            return f"Pair them with overrides={{'source path': 'target path'}}, {_LEAVE_OUT}"
+        apart = "None of these layers fits one of the other side, so no override pairs them. " if all(left) else ""
+        return f"{apart}{_LEAVE_OUT[0].upper()}{_LEAVE_OUT[1:]}"
+
 
 _MOST = 8
 _PUT_BACK = "The target has its old values again."
 _LEFT_OUT = ("left out of the source", "left as it is in the target")
-_WAY_OUT = (
-    "Pair them with overrides={'source path': 'target path'}, leave them out with {'path': None}, "
-    "or copy the rest with apply(partial=True). Nothing was written."
+_LEAVE_OUT = (
+    "leave them out with overrides={'path': None}, or copy the rest with apply(partial=True). Nothing was written."
 )
 
 

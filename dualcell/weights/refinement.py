@@ -29,7 +29,11 @@ class Refinement:
 
     def __init__(self, flows: tuple[Flow, Flow], colours: Colours) -> None:
         self.colours = colours
-        self.before = [{index: flow.before[index] for index in colours[side]} for side, flow in enumerate(flows)]
+        # a layer that is called several times is fed by the same ones each time
+        self.before = [
+            {index: tuple(dict.fromkeys(flow.before[index])) for index in colours[side]}
+            for side, flow in enumerate(flows)
+        ]
         self.after = [_turned_round(before) for before in self.before]
         self.fixed: tuple[set[int], set[int]] = set(), set()
         self._count = 0

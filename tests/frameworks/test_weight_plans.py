@@ -313,6 +313,22 @@ def refused(source, target, sentence, *, plan=None, **options):
     assert state(target) == before
 
 
+def test_what_is_left_over_on_both_sides_is_paired_by_overrides_only_where_it_fits():
+    class Scaled(nn.Module):
+        def __init__(self, size):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(size))
+
+    norm, dense = layers.RMSNormalization(), layers.Dense(8)
+    leave = (
+        "eave them out with overrides={'path': None}, or copy the rest with apply(partial=True). Nothing was written."
+    )
+    refused(keras_chain(norm), Scaled(4), f"Pair them with overrides={{'source path': 'target path'}}, l{leave}")
+    none = "None of these layers fits one of the other side, so no override pairs them. L"
+    refused(keras_chain(dense), Scaled(8), none + leave)
+    refused(keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4)), f"(3,). L{leave}")
+
+
 def test_another_depth_is_refused_and_nothing_is_written():
     model, module = keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4))
     refused(model, module, "2 of the 4 arrays of the source go nowhere: dense")
