@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcell.errors import PlanError
-from dualcell.weights.cuts import Cuts, are_one_order
+from dualcell.weights.crossings import crossed, input_pairs, partners
 from dualcell.weights.evidence import told_apart
-from dualcell.weights.inventory import ORIGIN, Flow, Inventory, Join, Layer, Part
-from dualcell.weights.joins import are_untold, crossed_words, places_of_one_maker, telling, without_inputs
+from dualcell.weights.inventory import Flow, Inventory, Layer
 from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
 from dualcell.weights.refinement import Refinement
@@ -71,8 +70,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
         matcher.by_flow()
         matcher.by_signature()
         matcher.by_order()
-        matcher.no_crossed_joins()
-        matcher.no_crossed_results()
+        matcher.notes += crossed(matcher.sides, matcher.found)
     except PlanError as error:
         hints = "".join(f"\n{hint[0].upper()}{hint[1:]}." for hint in matcher.hints())
         raise PlanError(f"{error}{hints}") if hints else error from None
@@ -212,10 +210,10 @@ class _Matcher:
         found = [flows[side].evidence() for side in (0, 1)]
         if None in found:
             return []
-        inputs = _input_pairs(flows[0], flows[1])
+        inputs = input_pairs(flows[0], flows[1])
         stems = [{index: found[side].stems[index] for index in alike[side]} for side in (0, 1)]
         if inputs:
-            stems[0] = {index: _partners(stem, inputs) for index, stem in stems[0].items()}
+            stems[0] = {index: partners(stem, inputs) for index, stem in stems[0].items()}
         words = [{index: found[side].words[index] for index in alike[side]} for side in (0, 1)]
         return (told_apart(stems[0], stems[1]) if inputs else []) or told_apart(words[0], words[1])
 
@@ -264,101 +262,6 @@ class _Matcher:
                 layers = [[couple[side] for couple in clash] for side in (0, 1)]
                 raise PlanError(_undecided(layers[0], layers[1], _two_ways(clash, "wiring"), wired=clash))
 
-    def no_crossed_joins(self) -> None:
-        """What both models concatenate must stand in one order, or features would go to the weights of others."""
-        flows = self.sides[0].flow, self.sides[1].flow
-        if flows[0] is None or flows[1] is None:
-            return
-        partner = {source: target for target, (source, _) in self.found.items()} | _input_pairs(flows[0], flows[1])
-        for target, (source, by) in self.found.items():
-            left, right = flows[0].joins[source], flows[1].joins[target]
-            if by == "override" or -1 not in partner:  # the user knows how inputs are handed over, or nobody does
-                left, right = without_inputs(left), without_inputs(right)
-            if not all(part.makers <= partner.keys() for part in left):
-                continue
-            mapped = [part.renamed(lambda makers: _partners(makers, partner)) for part in left]
-            makers = [[part.makers for part in join] for join in (mapped, right)]
-            if makers[0] != makers[1]:
-                if Counter(makers[0]) == Counter(makers[1]):
-                    given = any(index < 0 for part in left for index in part.makers)
-                    raise PlanError(self._crossed(source, target, left, right, _INPUTS if given else _LAYERS))
-                if by != "override":
-                    self.notes.append(self._crossed(source, target, left, right, _UNTOLD))
-            elif by != "override":
-                self._no_crossed_parts(source, target, left, mapped, right)
-
-    def _no_crossed_parts(self, source: int, target: int, left: Join, mapped: Sequence[Part], right: Join) -> None:
-        """Parts of the same layers are told apart by what is done to them."""
-        for places in places_of_one_maker(right):
-            told = [{place: mapped[place] for place in places}, {place: right[place] for place in places}]
-            crossed = crossed_words(told[0], told[1])
-            if crossed == {ORIGIN}:
-                raise PlanError(self._crossed(source, target, left, right, _INPUTS))
-            if crossed:
-                raise PlanError(self._crossed(source, target, left, right, _PARTS))
-            if are_untold(told[0], told[1]):
-                self.notes.append(self._crossed(source, target, left, right, _UNTOLD))
-
-    def no_crossed_results(self) -> None:
-        """What both models split into parts, or into axes, must lie in one order too."""
-        left, right = (None if side.flow is None else side.flow.evidence() for side in self.sides)
-        if left is None or right is None:
-            return
-        for target, (source, by) in self.found.items():
-            if by == "override":
-                continue
-            pair = self.sides[0].layers[source], self.sides[1].layers[target]
-            factors = left.factors[source], right.factors[target]
-            if all(factors) and not are_one_order(*factors) and not any(layer.has_features for layer in pair):
-                raise PlanError(_split_otherwise(pair, factors))
-            self._no_crossed_cuts(pair, left.cuts[source], right.cuts[target])
-            if self.sides[0].framework != self.sides[1].framework:
-                self._no_moved_places(pair, left.words[source] ^ right.words[target])
-
-    def _no_moved_places(self, pair: Couple, words: frozenset[str]) -> None:
-        moved = sorted({word.removesuffix(" before") for word in words} & _OWN_ORDER)
-        if moved:
-            self.notes.append(
-                f"{pair[0].path!r} and {pair[1].path!r}: the frameworks have an order of channels of their own in "
-                f"{', '.join(moved)}; copy with apply(check=...)"
-            )
-
-    def _no_crossed_cuts(self, pair: Couple, left: Cuts, right: Cuts) -> None:
-        if left == right:
-            return
-        if left.keys() != right.keys():
-            self.notes.append(_cut_otherwise(pair))
-            return
-        same = sorted(told_apart(dict(enumerate(left.values())), dict(enumerate(right.values()))))
-        if any(one != other for one, other in same):
-            order = [other for _, other in same]
-            raise PlanError(_parts_crossed(pair, order if len(order) == len(left) else []))
-        if len(same) < len(left):
-            self.notes.append(_cut_otherwise(pair))
-
-    def _made(self, side: int, index: int) -> str:
-        """What made a part of a concatenation: a layer, or an input of the model."""
-        found = self.sides[side]
-        return found.layers[index].path if index >= 0 or found.flow is None else found.flow.inputs[-1 - index]
-
-    def _crossed(self, source: int, target: int, left: Join, right: Join, sentence: str) -> str:
-        one, other = (self.sides[side].layers[index].path for side, index in enumerate((source, target)))
-        here, there = (self._listed(side, join) for side, join in enumerate((left, right)))
-        here, there = (f"{here} side by side", there) if left else (here, f"{there} side by side")
-        return f"{one!r} takes {here}, {other!r} takes {there}{sentence.format(one=one, other=other)}"
-
-    def _listed(self, side: int, join: Join) -> str:
-        return f"[{', '.join(repr(self._said_of(side, *each)) for each in telling(join))}]" if join else "one value"
-
-    def _joined(self, side: int, makers: Sequence[int]) -> str:
-        return "+".join(dict.fromkeys(self._made(side, index) for index in makers))
-
-    def _said_of(self, side: int, part: Part, words: Sequence[str], origins: Sequence[int]) -> str:
-        """Who made a part, and what is done to it but not to the others of those makers."""
-        said = self._joined(side, sorted(part.makers)) or "the input"
-        said += f" of {self._joined(side, origins)}" if origins else ""
-        return f"{said} {in_words(words)}" if words else said
-
     def by_signature(self) -> None:
         """Layers that have no second of their kind and shape on either side."""
         for left, right in self.groups().values():
@@ -405,30 +308,6 @@ class _Matcher:
             self.pair(source, target, by)
 
 
-def _input_pairs(source: Flow, target: Flow) -> dict[int, int]:
-    """The inputs that belong together, by name if both models call them alike, else by place; none if nobody knows."""
-    left, right = source.inputs, target.inputs
-    if {*left} == {*right} and len({*left}) == len(left) == len(right):
-        return {-1 - place: -1 - right.index(name) for place, name in enumerate(left)}
-    return {-1 - place: -1 - place for place, _ in enumerate(left)} if len(left) == len(right) else {}
-
-
-_UNKNOWN = -(1 << 30)  # a layer without a partner
-_LAYERS = (
-    ": in another order, so weights would meet the features of others. Concatenate in one order in both models, or "
-    "leave {one!r} out with overrides={{{one!r}: None}}."
-)
-_PARTS = (
-    ": in another order, so weights would meet the features of others. Concatenate in one order in both models, or "
-    "say overrides={{{one!r}: {other!r}}} if these are the same features by other names."
-)
-_INPUTS = (
-    ", and the inputs are not in that order in both models. If they are handed over so that the features meet, say "
-    "overrides={{{one!r}: {other!r}}}; if not, concatenate them in one order."
-)
-_UNTOLD = ", and what is done to them does not tell whether that is one order; copy with apply(check=...)"
-
-
 def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
     """What is said of layers that are not as good as each other, and that only their order tells apart."""
     sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
@@ -446,42 +325,6 @@ def _wired_otherwise(left: Sequence[Layer], right: Sequence[Layer]) -> str:
         f"{sources} are wired otherwise than {targets}, so they went by the order of definition. Copy with "
         f"apply(check=...), or say overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
     )
-
-
-def _split_otherwise(pair: Couple, factors: Sequence[tuple[int, ...]]) -> str:
-    one, other = (layer.path for layer in pair)
-    return (
-        f"the features of {one!r} are split into axes {factors[0]}, those of {other!r} into {factors[1]}: in another "
-        f"order, so numbers would go to other places. {_SAME_FEATURES.format(one=one, other=other)}"
-    )
-
-
-def _parts_crossed(pair: Couple, order: Sequence[int]) -> str:
-    one, other = (layer.path for layer in pair)
-    here, there = (", ".join(map(str, numbers)) for numbers in (range(len(order)), order))
-    places = f": parts {here} of {one!r} are parts {there} of {other!r}" if order else ""
-    return (
-        f"the results of {one!r} and {other!r} are cut into parts that are used in another order{places}. "
-        f"{_SAME_FEATURES.format(one=one, other=other)}"
-    )
-
-
-def _cut_otherwise(pair: Couple) -> str:
-    left, right = pair
-    return (
-        f"the result of {left.path!r} or {right.path!r} is cut into parts, and what is done with them does not tell "
-        f"whether they lie in one order; copy with apply(check=...)"
-    )
-
-
-_OWN_ORDER = {"pixelshuffle", "pixelunshuffle", "depthtospace", "spacetodepth", "extractpatches", "unfold", "fold"}
-_SAME_FEATURES = (
-    "Take them in one order in both models, or say overrides={{{one!r}: {other!r}}} if these are the same features."
-)
-
-
-def _partners(layers: frozenset[int], partner: Mapping[int, int]) -> frozenset[int]:
-    return frozenset(partner.get(index, _UNKNOWN) for index in layers)
 
 
 def _are_named(couples: Sequence[Couple], named: Sequence[Couple] | None) -> bool:
