@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Spelling
@@ -59,7 +60,9 @@ def argument(value: Any, name: str) -> Any:
 
 def config(value: Any) -> dict[str, Any]:
     """The config of an object; Keras 3 leaves out some of what the function of a loss is given."""
-    return {**vars(value).get("_fn_kwargs", {}), **value.get_config()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a lambda is no safe thing to save: nothing is saved
+        return {**vars(value).get("_fn_kwargs", {}), **value.get_config()}
 
 
 def _trainable(layer: Any) -> Any:

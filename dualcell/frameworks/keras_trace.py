@@ -148,6 +148,9 @@ class _Walker:
             if node is None or id(node) in nodes:
                 stack.pop()
                 continue
+            for each in _inputs(node):
+                if id(each) not in known and _node(each) is None:  # made without the model's inputs
+                    known[id(each)] = self.add(Step("constant", (), self.number()))
             waiting = [each for each in _inputs(node) if id(each) not in known and id(_node(each)) not in nodes]
             if waiting:
                 stack += reversed(waiting)
@@ -247,7 +250,7 @@ def _graph(model: Any) -> tuple[list[Any], list[Any]] | None:
 
 def _node(tensor: Any) -> Any:
     """What made a tensor; None for one that nothing made."""
-    layer, index, _ = tensor._keras_history  # noqa: SLF001 - Keras has no public name for it
+    layer, index, _ = getattr(tensor, "_keras_history", (None, 0, 0))
     return None if layer is None else layer._inbound_nodes[index]  # noqa: SLF001
 
 

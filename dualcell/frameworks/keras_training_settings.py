@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dualcell.frameworks.keras_objects import config
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Rows, Spelling, Unread, constant, spelt, unwritable
 from dualcell.settings import ByGroup
 
 
 def config_value(name: str) -> Callable[[Any], Any]:
     """What the object's config says, or what the function of a loss is given."""
-
-    def own(thing: Any) -> Any:
-        known = {**vars(thing).get("_fn_kwargs", {}), **thing.get_config()}  # Keras 3 leaves some out of the config
-        return known.get(name, ABSENT)
-
-    return own
+    return lambda thing: config(thing).get(name, ABSENT)
 
 
 # --- losses ---

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -103,5 +104,39 @@ class _StandIn(keras.KerasTensor):
     assign_add = assign_sub = assign
 
 
-_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs, _StandIn, keras.StatelessScope)
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def _scope() -> Generator[None]:
+    """Writes no variable, and calls layers with weights on symbolic tensors alone.
+
+    What a `call` computes without its arguments, as in `self.positions(ops.arange(length))`, has values, so that
+    the layer would not be seen.
+    """
+    thread = threading.get_ident()
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        leaves = keras.tree.flatten((args, kwargs))
+        if threading.get_ident() == thread and self.weights and not any(map(_is_tensor, leaves)):
+            symbolic: Any = keras.tree.map_structure(_without_values, (args, kwargs))
+            args, kwargs = symbolic
+        return plain(self, *args, **kwargs)
+
+    with _LOCK, keras.StatelessScope():
+        plain = keras.layers.Layer.__call__
+        keras.layers.Layer.__call__ = call
+        try:
+            yield
+        finally:
+            keras.layers.Layer.__call__ = plain
+
+
+def _without_values(leaf: Any) -> Any:
+    if isinstance(leaf, np.ndarray) or keras.ops.is_tensor(leaf):
+        return keras.KerasTensor(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))
+    return leaf
+
+
+_SYMBOLIC = Symbolic(keras.tree.flatten, _fresh, _is_tensor, _inputs, _StandIn, _scope)
 models = KerasModels()

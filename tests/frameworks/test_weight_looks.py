@@ -16,6 +16,7 @@ from torch import nn
 
 import dualcell
 from dualcell import PlanError
+from dualcell.weights.plan import inventory_of
 
 X = np.random.default_rng(0).random((2, 4), np.float32)
 
@@ -141,3 +142,59 @@ def test_a_scripted_module_is_said_to_be_one(script):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(4)])
     with pytest.raises(PlanError, match="that it was made of, and load the other's state_dict"):
         dualcell.plan_weights(model, script(nn.Sequential(nn.Linear(4, 4))))
+
+
+# --- layers that a `call` gives values of its own ---
+
+
+class Placed(keras.Model):
+    """Positions are no argument: `call` makes them."""
+
+    def __init__(self, refuses=False):
+        super().__init__()
+        self.positions, self.tokens = layers.Embedding(9, 4), layers.Embedding(9, 4)
+        self.norms = [layers.LayerNormalization(epsilon=1e-5), layers.LayerNormalization(epsilon=1e-5)]
+        self.fc, self.refuses = layers.Dense(4, activation=lambda x: keras.ops.tanh(x)), refuses
+
+    def call(self, tokens):
+        x = self.tokens(tokens) + self.positions(keras.ops.arange(3))
+        if self.refuses and not keras.ops.is_tensor(x):
+            raise ValueError("no values")
+        return self.norms[1](x + self.fc(self.norms[0](x)))
+
+
+class PlacedPort(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last, self.first = nn.LayerNorm(4), nn.LayerNorm(4)
+        self.token, self.fc, self.place = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Embedding(9, 4)
+
+    def forward(self, tokens):
+        x = self.token(tokens) + self.place(torch.arange(tokens.shape[1]))
+        return self.last(x + torch.tanh(self.fc(self.first(x))))
+
+
+TOKENS = np.array([[1, 2, 3], [4, 5, 6]])
+
+
+def placed(refuses=False):
+    model = Placed(refuses)
+    model(TOKENS)
+    for place, variable in enumerate(model.variables):
+        variable.assign(np.random.default_rng(place).normal(size=variable.shape))
+    return model
+
+
+def test_positions_that_a_call_makes_are_seen(recwarn):
+    model, module = placed(), PlacedPort()
+    plan = dualcell.plan_weights(model, module).apply(check=lambda: (model(TOKENS), module(torch.tensor(TOKENS))))
+    assert plan.table.notes == ()
+    assert [str(each.message) for each in recwarn if "lambda" in str(each.message)] == []
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_layers_are_called_as_ever_afterwards(refuses):
+    before, model = layers.Layer.__call__, placed(refuses)
+    assert (inventory_of(model).flow is None) == refuses
+    assert layers.Layer.__call__ is before
+    assert keras.ops.is_tensor(model.positions(np.arange(3)))
