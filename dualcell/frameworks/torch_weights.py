@@ -149,7 +149,8 @@ def _own(module: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _found(name: str, array: Any, names: dict[int, str]) -> Found:
-    return Found(name, names[id(array)], tuple(array.shape), str(array.dtype).removeprefix("torch."), array)
+    dtype, is_buffer = str(array.dtype).removeprefix("torch."), not isinstance(array, nn.Parameter)
+    return Found(name, names[id(array)], tuple(array.shape), dtype, array, is_buffer)
 
 
 def _forms(module: Any) -> tuple[Form, ...]:

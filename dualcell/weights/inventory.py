@@ -88,6 +88,11 @@ class Layer:
         return main[1] if self.kind == "embedding" else 0
 
     @property
+    def is_buffer(self) -> bool:
+        """Whether it is a bare array that is kept with the weights, and never trained."""
+        return self.kind == "weight" and self.variant == "buffer"
+
+    @property
     def signature(self) -> tuple[Any, ...]:
         """What layers must share to hold the same weights: kind, variant and the main weight's shape."""
         main = self.weights[0].canonical

@@ -70,6 +70,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
         matcher.by_flow()
         matcher.by_signature()
         matcher.by_order()
+        matcher.leave_buffers()
         matcher.notes += crossed(matcher.sides, matcher.found)
     except PlanError as error:
         hints = "".join(f"\n{hint[0].upper()}{hint[1:]}." for hint in matcher.hints())
@@ -294,6 +295,12 @@ class _Matcher:
                     )
                     reason += "".join(f" ({hint})" for hint in dict.fromkeys(hints) if hint)
                 raise PlanError(_undecided(self._layers(0, left), self._layers(1, right), reason))
+
+    def leave_buffers(self) -> None:
+        """Buffers that nothing is left over for: masks and tables of positions, which the other model computes."""
+        for side in (0, 1):
+            if not self.free[1 - side]:
+                self.free[side] = [index for index in self.free[side] if not self.sides[side].layers[index].is_buffer]
 
     def _are_seen(self) -> bool:
         return all(side.flow is not None for side in self.sides)

@@ -189,13 +189,15 @@ class WeightPlan:
         return PlanTable(title, rows, settings, tuple(notes), self.complete, self._summary())
 
     def _left_out(self) -> list[str]:
-        """What overrides leave out: nobody asks for it, and it keeps its values."""
+        """What overrides leave out, and buffers without a counterpart: nobody asks for it, and it keeps its values."""
+        said: list[str] = []
         unsaid = left_out(self.draft, self.source, self.target)
-        return [
-            f"{fate} by overrides: {_listed(paths, side)}"
-            for side, paths, fate in zip((self.source, self.target), unsaid, _LEFT_OUT, strict=True)
-            if paths
-        ]
+        for side, paths, fate in zip((self.source, self.target), unsaid, _LEFT_OUT, strict=True):
+            buffers = {layer.weights[0].array for layer in side.layers if layer.is_buffer}
+            for among, reason in ((False, "by overrides"), (True, "as buffers without a counterpart")):
+                found = [path for path in paths if (path in buffers) == among]
+                said += [f"{fate} {reason}: {_listed(found, side)}"] if found else []
+        return said
 
     def _unseen(self) -> list[str]:
         """What was believed without a look: at how the layers feed each other, or at what is done with them."""

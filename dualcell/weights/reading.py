@@ -20,6 +20,7 @@ class Found:
         shape: sizes of the axes.
         dtype: NumPy's name where it has one.
         array: the framework's object.
+        buffer: whether it is kept with the weights, and never trained.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Found:
     shape: Shape
     dtype: str
     array: Any = field(repr=False)
+    buffer: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def bare(place: Place, found: Found) -> Layer:
     """A weight on its own: a parameter or buffer outside the layers of the table."""
     weight = Weight("value", found.path, found.shape, found.dtype, move=BARE.move(found.shape))
     kind = "counter" if "int" in found.dtype and not found.shape else "weight"
-    return Layer(found.path, kind, (weight,), native=place.native, hint=place.hint, source=place.layer)
+    variant = "buffer" if found.buffer else ""
+    return Layer(found.path, kind, (weight,), variant, place.native, hint=place.hint, source=place.layer)
 
 
 def _weights(form: Form, arrays: Mapping[str, Found]) -> Iterator[Weight]:

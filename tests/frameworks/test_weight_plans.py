@@ -329,6 +329,42 @@ def test_what_is_left_over_on_both_sides_is_paired_by_overrides_only_where_it_fi
     refused(keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4)), f"(3,). L{leave}")
 
 
+class Masked(nn.Module):
+    """Keeps a mask, places and a table of waves, which a Keras layer computes whenever it is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.register_buffer("mask", torch.tril(torch.ones(4, 4)))
+        self.register_buffer("places", torch.arange(4)[None])
+        self.register_buffer("waves", torch.sin(torch.arange(4.0)))
+
+    def forward(self, x):
+        return self.fc(x) @ self.mask + self.waves[self.places]
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_buffers_without_a_counterpart_stay_as_they_are(back, tmp_path):
+    model, module = keras_chain(layers.Dense(4)), Masked()
+    kept = {name: array.clone() for name, array in module.named_buffers()}
+    plan = dualcell.plan_weights(*((module, model) if back else (model, module)))
+    fate = "left out of the source" if back else "left as it is in the target"
+    listed = "mask (4, 4), places (1, 4), waves (4,)"
+    assert plan.table.notes[0] == f"{fate} as buffers without a counterpart: {listed}"
+    plan.apply()
+    assert all(torch.equal(kept[name], array) for name, array in module.named_buffers())
+    np.testing.assert_array_equal(model.layers[0].kernel.numpy(), module.fc.weight.detach().numpy().T)
+    plan.save(tmp_path / "plan.json")
+    loaded = dualcell.load_plan(tmp_path / "plan.json", plan.source.model, plan.target.model)
+    assert loaded.complete
+    assert loaded.table.notes[0] == plan.table.notes[0]
+
+
+def test_a_buffer_is_not_left_alone_where_something_may_belong_to_it():
+    model = keras_chain(layers.Dense(4), layers.BatchNormalization(center=False, scale=False))
+    refused(model, Masked(), "3 of the 5 arrays of the target get no values: mask (4, 4), places (1, 4), waves (4,)")
+
+
 def test_another_depth_is_refused_and_nothing_is_written():
     model, module = keras_chain(layers.Dense(4), layers.Dense(3)), nn.Sequential(nn.Linear(4, 4))
     refused(model, module, "2 of the 4 arrays of the source go nowhere: dense")
