@@ -23,6 +23,7 @@ from dualcell.fences import unpack
 from dualcell.figures import close_new, open_figures
 from dualcell.live import Live, last_view
 from dualcell.outlet import can_be_led
+from dualcell.places import Places
 from dualcell.render.cell import running_html
 from dualcell.render.text import one_line
 from dualcell.result import DualResult
@@ -30,6 +31,7 @@ from dualcell.turns import Turns
 from dualcell.usage import defaults, usage
 
 _sessions: list[_Cell] = []  # the running one is last; a nested cell adds one
+_places = Places()
 
 
 class _Cell:
@@ -131,8 +133,7 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     def __enter__(self) -> None:
         __tracebackhide__ = True
         turns = _turns(self.spec)
-        known = _cell_id()
-        turns.first.places = (known,) if known else turns.first.likeness
+        turns.first.places = _places.next(_shell(), turns.first.likeness)
         _sessions.append(_Cell(turns))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
@@ -230,13 +231,6 @@ def finish(shown: str) -> DualResult | None:
 def _shell() -> Any:
     """The running shell; a woven cell has one."""
     return get_ipython()
-
-
-def _cell_id() -> str | None:
-    """What the front end calls the cell that runs; JupyterLab, Notebook 7 and VS Code say so."""
-    parent = getattr(_shell(), "get_parent", dict)()
-    found = parent.get("metadata", {}).get("cellId")
-    return found if isinstance(found, str) else None
 
 
 def _turns(spec: tuple[Any, ...]) -> Turns:

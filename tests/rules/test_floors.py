@@ -32,6 +32,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "widgets.py": (0, set()),
     "figures.py": (0, {"IPython"}),
     "peak.py": (10, set()),
+    "places.py": (0, set()),
     "render/ansi.py": (0, set()),
     "live.py": (17, set()),
     "taps.py": (0, set()),
