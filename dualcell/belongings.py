@@ -11,6 +11,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,8 +73,9 @@ class Belongings:
         restores += [_kept_generator(generator) for generator in self.generators]
 
         def restore() -> None:
-            for put_back in restores:
-                put_back()
+            with ExitStack() as everything:  # what resists keeps nothing else from its place
+                for put_back in reversed(restores):
+                    everything.callback(put_back)
 
         return restore
 

@@ -97,14 +97,20 @@ class Live:
         if self._outlet is None:
             return
         index = len(self._spans) - 1
-        self._peaks[index] = self._memory[index].found()
         try:
-            show_new(self._figures)
+            self._peaks[index] = self._memory[index].found()
+            self._show_figures()
         finally:
             self._outlet.close()
             self._outlet = None
-        self._spans[-1] = (self._spans[-1][0], time.perf_counter())
-        self._note = note
+            self._spans[-1] = (self._spans[-1][0], time.perf_counter())
+            self._note = note
+
+    def _show_figures(self) -> None:
+        try:
+            show_new(self._figures)
+        except Exception:  # as the inline backend does at the end of a cell
+            self._shell.showtraceback()
 
     def say(self, note: str) -> None:
         """What is done at the moment, if it is not a block's work."""

@@ -75,25 +75,33 @@ class _Cell:
             lanes = self.live.lanes(result.report, self.stopped)
             result.report = replace(result.report, lanes=lanes, layout=self.layout)
 
+    def fail(self, error: BaseException) -> bool:
+        """After an error in a run: put everything back; whether the error is none of the user's concern."""
+        try:
+            if self.live is not None:
+                self.live.close()
+        finally:
+            goes_on = self.turns.fail(error)
+        return goes_on
+
     def settle(self) -> bool:
-        """Draw no more live views; whether there is an output of theirs, for the result to take the place of."""
+        """Draw no more live views; whether the result has an output of theirs to go into."""
         if self.live is None:
             return False
         self.live.stop()
-        return self.live.is_shown
+        return self.live.is_shown or self.turns.first.result.report.lanes is not None
 
     def draw(self) -> None:
         """Show the result now."""
-        result = self.turns.first.result
-        if self.live is not None and (self.settle() or result.report.lanes is not None):
-            self.live.end(result.bundle())
+        if self.live is not None and self.settle():
+            self.live.end(self.turns.first.result.bundle())
         else:
-            display(result)
+            display(self.turns.first.result)
 
     def draw_lanes(self) -> None:
         """Show what the lanes hold, and no result."""
-        report = self.turns.first.result.report
-        if self.live is not None and (self.settle() or report.lanes is not None):
+        if self.live is not None and self.settle():
+            report = self.turns.first.result.report
             lanes = report.lanes or self.live.lanes(report, self.stopped)
             self.live.end(last_view(lanes, self.layout == "stacked"))
 
@@ -139,13 +147,11 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if error is None:
             return False
-        cell = _sessions[-1]
-        if cell.live is not None:
-            cell.live.close()
-        if cell.turns.fail(error):
+        cell = _sessions.pop()
+        if cell.fail(error):
+            _sessions.append(cell)
             _store(cell)
             return True
-        _sessions.pop()
         cell.stopped = cell.turns.is_first
         cell.keep_lanes()
         if len(cell.turns.first.result):
@@ -221,7 +227,7 @@ def finish(shown: str) -> DualResult | None:
         return None if shown == "silent" else result
     if shown == "display" or (shown == "always" and quiet):
         cell.draw()
-    elif cell.settle() or result.report.lanes is not None:  # which is lost if the value is never shown
+    elif cell.settle():  # which is lost if the value is never shown
         cell.draw()
         count = shell.execution_count
         result.drawn(lambda: shell.execution_count == count)

@@ -21,7 +21,7 @@ from dualcell.captures import Captured
 from dualcell.coded import Array, HostArray, copied
 from dualcell.devices import host
 from dualcell.environment import framework_of
-from dualcell.errors import DualError
+from dualcell.errors import DualError, in_a_line
 from dualcell.frameworks.registry import array_adapter, block_adapter, loaded_states
 from dualcell.noise import Again, Noise, Referee, distance, measurable
 from dualcell.options import Options
@@ -103,7 +103,7 @@ class Turns:
         self._end()
         if isinstance(error, Exception):
             self.notes.append(
-                f"the cell run again, {_WORDS[str(self._turn)]}, raised {type(error).__name__}: {_first_line(error)}; "
+                f"the cell run again, {_WORDS[str(self._turn)]}, raised {in_a_line(error)}; "
                 f"so nothing more is said about its noise"
             )
         else:
@@ -212,11 +212,15 @@ class Turns:
     # --- the end ---
 
     def _end(self) -> None:
-        """Leave everything as the first run left it."""
-        self._around.close()
-        if self._turn not in (None, "written"):
-            self._after.put_back()
-        self._silence.close()
+        """Leave everything as the first run left it; what resists is said, and keeps nothing else from its place."""
+        try:
+            with ExitStack() as last:
+                last.callback(self._silence.close)
+                if self._turn not in (None, "written"):
+                    last.callback(self._after.put_back)
+                self._around.close()
+        except Exception as error:
+            self.notes.append(f"not everything could be put back: {in_a_line(error)}")
 
     def _found(self) -> Again:
         if self.cell.options.noise and not self._moved and not self.notes:

@@ -76,6 +76,8 @@ def _facts(lane: Lane) -> str:
     facts += [lane.device] if lane.device else []
     if lane.peak_bytes is not None:
         facts.append(f"peak memory of {lane.peak_of} {_size(lane.peak_bytes)}")
+    elif lane.peak_of:
+        facts.append(f"peak memory not counted ({one_line(lane.peak_of)})")
     return ", ".join(facts)
 
 

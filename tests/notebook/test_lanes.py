@@ -4,43 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.notebook.cells import cell, data
 from tests.notebook.kernel import INTERPRETERS, Kernel
-
-CELL = """\
-%%dual y{options}
-# --- numpy: one ---
-{left}
-y = np.ones(3)
-# --- numpy: two ---
-{right}
-y = np.ones(3)"""
-HOOKS = """\
-import sys
-def hooks():
-    shell = get_ipython()
-    owners = (sys.stdout, sys.stderr, shell.display_pub, shell.displayhook)
-    names = ("write", "publish", "clear_output", "write_format_data")
-    return [id(vars(owner).get(name)) for owner in owners for name in names], [id(owner) for owner in owners]
-"""
-
-
-def cell(left="pass", right="pass", options=""):
-    return CELL.format(left=left, right=right, options=options)
-
-
-def data(reply):
-    """The HTML of the only output."""
-    (content,) = [content for _, content in reply.messages if "data" in content]
-    return content["data"]["text/html"]
-
-
-@pytest.fixture
-def hooked(shell):
-    """The shell, and afterwards that nothing of its output is still replaced."""
-    shell.succeed(HOOKS)
-    before = shell.value("hooks()")
-    yield shell
-    assert shell.value("hooks()") == before
 
 
 def test_both_blocks_print_into_their_lanes(hooked):
