@@ -168,7 +168,13 @@ class Live:
             pause = max(INTERVAL, size / BYTES_PER_SECOND)
 
     def _refresh(self) -> int:
-        """Show how things stand, if that is news; the size of what was sent."""
+        """Show how things stand, if that is news; the size of what was sent. A view that fails costs nothing else."""
+        try:
+            return self._show()
+        except Exception:
+            return 0
+
+    def _show(self) -> int:
         outlet = self._outlet
         if outlet is not None and outlet.is_taken:  # the view would go into the widget
             return 0
@@ -178,9 +184,9 @@ class Live:
         now = time.perf_counter()
         if self._drawn is not None and self._drawn[0] == state and now - self._drawn[1] < SIGN_OF_LIFE:
             return 0
-        self._drawn = state, now
         page = self.above + progress_html(progress, stacked=self._stacked)
         self._context.run(self._send, {"text/html": page, "text/plain": progress_text(progress)}, {})
+        self._drawn = state, now
         return len(page)
 
     def _send(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from IPython.display import display
 from IPython.utils.capture import capture_output
 
 from dualcell.blocks import read_cell
-from dualcell.errors import DualMismatch
+from dualcell.errors import DualMismatch, in_a_line
 from dualcell.fences import unpack
 from dualcell.figures import close_new, open_figures
 from dualcell.live import Live, last_view
@@ -42,6 +42,7 @@ class _Cell:
         self.layout = _layout(turns.cell.options.layout, _shell())
         self.live: Live | None = None
         self.stopped = False
+        self.trouble = ""  # why the lanes cannot be shown
         if self.layout != "plain" and self.layout != "headed":
             labels = turns.first.labels
             self.live = Live(_shell(), labels, self.layout == "stacked", turns.first.on_both_sides)
@@ -71,9 +72,18 @@ class _Cell:
     def keep_lanes(self) -> None:
         """Put what the lanes hold into the result."""
         result = self.turns.first.result
-        if self.live is not None and self.live.has_content:
-            lanes = self.live.lanes(result.report, self.stopped)
-            result.report = replace(result.report, lanes=lanes, layout=self.layout)
+        try:
+            if self.live is not None and self.live.has_content:
+                lanes = self.live.lanes(result.report, self.stopped)
+                result.report = replace(result.report, lanes=lanes, layout=self.layout)
+        except Exception as error:  # whatever a block has shown, its result is there
+            self._drop_lanes(error)
+
+    def _drop_lanes(self, error: Exception) -> None:
+        """Do without the lanes, and say so."""
+        self.trouble = f"what the blocks printed and showed cannot be shown: {in_a_line(error)}"
+        result = self.turns.first.result
+        result.report = replace(result.report, lanes=None, notes=(*result.report.notes, self.trouble))
 
     def fail(self, error: BaseException) -> bool:
         """After an error in a run: put everything back; whether the error is none of the user's concern."""
@@ -89,21 +99,31 @@ class _Cell:
         if self.live is None:
             return False
         self.live.stop()
-        return self.live.is_shown or self.turns.first.result.report.lanes is not None
+        return self.live.is_shown or self.turns.first.result.report.lanes is not None or bool(self.trouble)
 
     def draw(self) -> None:
         """Show the result now."""
-        if self.live is not None and self.settle():
-            self.live.end(self.turns.first.result.bundle())
-        else:
-            display(self.turns.first.result)
+        result = self.turns.first.result
+        if self.live is None or not self.settle():
+            display(result)
+            return
+        try:
+            self.live.end(result.bundle())
+        except Exception as error:
+            self._drop_lanes(error)
+            self.live.end(result.bundle())
 
     def draw_lanes(self) -> None:
         """Show what the lanes hold, and no result."""
-        if self.live is not None and self.settle():
-            report = self.turns.first.result.report
+        if self.live is None or not self.settle():
+            return
+        report = self.turns.first.result.report
+        try:
             lanes = report.lanes or self.live.lanes(report, self.stopped)
             self.live.end(last_view(lanes, self.layout == "stacked"))
+        except Exception as error:
+            self._drop_lanes(error)
+            self.live.end(({"text/plain": self.trouble}, {}))
 
 
 def _layout(asked: str | None, shell: Any) -> str:

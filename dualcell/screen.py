@@ -103,7 +103,7 @@ class Screen:
             self._style = styled(self._style, given)
             return
         first = given.split(";")[0]
-        count = min(int(first), _FURTHEST) if first.isdigit() and len(first) < 9 else None
+        count = min(int(first), _FURTHEST) if _is_number(first) else None
         if verb in "JK":
             self._erase_more(count or 0, below=verb == "J")
         else:
@@ -224,13 +224,18 @@ def _pieces(codes: str) -> list[tuple[str, str]]:
         if number in ("38", "48"):
             size = {"5": 2, "2": 4}.get(numbers[0] if numbers else "", len(numbers))
             piece, numbers = numbers[:size], numbers[size:]
-            if len(piece) == size and size in (2, 4) and piece[0] in "52" and all(part.isdigit() for part in piece):
+            if len(piece) == size and size in (2, 4) and piece[0] in "52" and all(map(_is_number, piece)):
                 found.append(("fg" if number == "38" else "bg", ";".join([number, *piece])))
         elif not number or number in _OFF or number in ("1", "2", "3", "4", "7", "8", "9"):
             slot = {"39": "fg", "49": "bg"}.get(number, number)
             found.append((slot, number))
-        elif number.isdigit() and (30 <= int(number) <= 37 or 90 <= int(number) <= 97):
+        elif re.fullmatch("[39][0-7]", number):
             found.append(("fg", number))
-        elif number.isdigit() and (40 <= int(number) <= 47 or 100 <= int(number) <= 107):
+        elif re.fullmatch("(4|10)[0-7]", number):
             found.append(("bg", number))
     return found
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a terminal heeds; Python refuses to read thousands of digits."""
+    return text.isdigit() and len(text) < 9

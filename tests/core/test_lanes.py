@@ -168,6 +168,18 @@ def test_hostile_text_and_labels_are_no_markup():
     assert stays_in_place(page)
 
 
+HALF = "\ud800"  # of a surrogate pair: no message can hold it
+
+
+def test_half_a_surrogate_pair_is_written_out_wherever_it_stands():
+    everywhere = [Shown(kind, f"<b>{HALF}</b>", text=HALF) for kind in ("stdout", "text/html", "image/svg+xml")]
+    lanes = Lane("a", tuple(everywhere)), Lane("b")
+    page, text = lanes_html(lanes), lanes_text(lanes)
+    page.encode()
+    assert page.count("\\ud800") == 2
+    assert text.encode().count(b"\\ud800") == 3
+
+
 def test_a_hostile_picture_stays_in_its_address():
     lane = Lane("a", (Shown("image/png", "x' onerror='alert(1)\"><script>"), Shown("image/svg+xml", "<svg onload=x>")))
     page = lanes_html((lane, lane))

@@ -112,6 +112,13 @@ def test_an_unfinished_code_is_not_kept_for_ever():
     assert screen.text().endswith("text")
 
 
+@pytest.mark.parametrize("code", ["{}m", "38;5;{}m", "38;2;1;2;{}m", "{}A", "{};3H"])
+def test_a_number_of_thousands_of_digits_is_none(code):
+    screen = Screen()
+    screen.write(f"a{ESC}[{code.format('3' * 5000)}b")
+    assert screen.text() == "ab"
+
+
 # what tqdm 4.67 writes for a bar in a bar, with `leave=False` for the inner one
 BARS = [
     "\router:   0%|          | 0/2 [00:00<?, ?it/s]", "\n",

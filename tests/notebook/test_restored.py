@@ -74,3 +74,51 @@ def test_figures_that_cannot_be_shown(hooked):
     assert (reply.status, reply.lanes) == ("ok", ["left", ""])
     assert "RuntimeError: out of order" in reply.traceback
     assert_whole(hooked)
+
+
+HOSTILE = {
+    "HTML no message can hold": "from IPython.display import HTML\ndisplay(HTML('\\ud800'))",
+    "a code with a number of a thousand digits": "print('\\x1b[' + '3' * 5000 + 'mx')",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_output_costs_neither_the_result_nor_the_live_views(hooked, case):
+    text = f"{HOSTILE[case]}\nimport time\ntime.sleep(0.4)\nprint('more')\ntime.sleep(0.6)"
+    reply = hooked.succeed(cell(text, "print('right')"))
+    assert "1 row passed" in reply.shown[-1]
+    assert reply.lanes[1] == "right"
+    assert len(reply.live) >= 3
+    assert_whole(hooked)
+
+
+def test_a_live_view_that_fails_is_not_the_last(hooked):
+    fails = "def once(*given, **named):\n    live.progress_html = kept\n    raise RuntimeError('out of order')"
+    hooked.succeed(f"import dualcell.live as live\n{fails}\nkept, live.progress_html = live.progress_html, once")
+    reply = hooked.succeed(cell("import time\nprint('left')\ntime.sleep(1.2)", "print('right')"))
+    assert len(reply.live) >= 2
+    assert reply.lanes == ["left", "right"]
+
+
+def test_lanes_that_cannot_be_drawn_are_a_note(hooked):
+    hooked.succeed(
+        f"import dualcell.render.cell as drawing\n{BROKEN}kept, drawing.lanes_html = drawing.lanes_html, broken"
+    )
+    reply = hooked.succeed(cell("print('left')"))
+    hooked.succeed("drawing.lanes_html = kept")
+    assert "note: what the blocks printed and showed cannot be shown: RuntimeError: out of order" in reply.shown[0]
+    assert "1 row passed" in reply.shown[0]
+    assert (reply.kinds, hooked.value("_.passed")) == (["display_data"], True)
+
+
+@pytest.mark.parametrize("ending", [";", ""])
+def test_lanes_that_cannot_be_read_are_a_note(hooked, ending):
+    """Also where they alone are shown, as the result is silenced."""
+    hooked.succeed(f"from dualcell.live import Live\n{BROKEN}kept, Live.lanes = Live.lanes, broken")
+    fences = "%dual numpy\nprint('left')\ny = 1.0\n%dual numpy: new\ny = 1.0\n%dual diff y"
+    reply = hooked.run(fences + ending)
+    hooked.succeed("Live.lanes = kept")
+    said = "what the blocks printed and showed cannot be shown: RuntimeError: out of order"
+    assert (reply.status, said in reply.shown[0]) == ("ok", True)
+    assert ("1 row passed" in reply.shown[0]) == (not ending)
+    assert_whole(hooked)
