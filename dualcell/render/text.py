@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dualcell.columns import columns_of
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.words import (
     LONGEST_SENTENCE,
-    columns_of,
     duration,
     fitted,
     one_line,

@@ -84,6 +84,15 @@ def test_the_progress_bars_of_tqdm(hooked):
 
 
 @pytest.mark.parametrize("kernel", ["main"], indirect=True)
+def test_what_tqdm_writes_beside_its_bars(hooked):
+    bars = "from tqdm import tqdm\nfor i in tqdm(range(3), ncols=40{}): tqdm.write(f'message {{i}}')"
+    left, right = hooked.succeed(cell(bars.format(""), bars.format(", leave=False"))).lanes
+    *messages, bar = left.splitlines()
+    assert messages == right.splitlines() == ["message 0", "message 1", "message 2"]
+    assert bar.startswith("100%|")
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
 def test_real_widgets_are_shown_below(hooked):
     bar = "from tqdm.notebook import tqdm as bars\nprint('before')\nfor i in bars(range(3)): pass\nprint('after')"
     slider = "import ipywidgets\ndisplay(ipywidgets.IntSlider(value=7))"
