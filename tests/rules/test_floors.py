@@ -24,6 +24,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "render/__init__.py": (0, set()),
     "errors.py": (0, set()),
     "lanes.py": (0, set()),
+    "in_place.py": (0, set()),
     "columns.py": (0, set()),
     "screen.py": (1, set()),
     "strided.py": (0, {"numpy"}),
