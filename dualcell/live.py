@@ -150,8 +150,10 @@ class Live:
 
     def stop(self) -> None:
         """No more live views."""
-        self.close()
-        self._ended.set()
+        try:
+            self.close()
+        finally:
+            self._ended.set()
         if self._ticker is not None:
             self._ticker.join()
 

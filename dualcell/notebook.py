@@ -20,7 +20,7 @@ from IPython.utils.capture import capture_output
 from dualcell.blocks import read_cell
 from dualcell.errors import DualMismatch, in_a_line
 from dualcell.fences import unpack
-from dualcell.figures import close_new, open_figures
+from dualcell.figures import figures_aside
 from dualcell.live import Live, last_view
 from dualcell.outlet import can_be_led
 from dualcell.places import Places
@@ -41,7 +41,7 @@ class _Cell:
         self.turns = turns
         self.layout = _layout(turns.cell.options.layout, _shell())
         self.live: Live | None = None
-        self.stopped = False
+        self.stopped = self.has_ended = False
         self.trouble = ""  # why the lanes cannot be shown
         if self.layout != "plain" and self.layout != "headed":
             labels = turns.first.labels
@@ -160,6 +160,8 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     @usage
     def __enter__(self) -> None:
         __tracebackhide__ = True
+        while _sessions and _sessions[-1].has_ended:  # Ctrl-C came before its result was shown
+            _sessions.pop()
         turns = _turns(self.spec)
         turns.first.places = _places.next(_shell(), turns.first.likeness)
         _sessions.append(_Cell(turns))
@@ -168,17 +170,27 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
         if error is None:
             return False
         cell = _sessions.pop()
-        if cell.fail(error):
-            _sessions.append(cell)
-            _store(cell)
-            return True
-        cell.stopped = cell.turns.is_first
-        cell.keep_lanes()
-        if len(cell.turns.first.result):
-            cell.draw()
-        else:
-            cell.draw_lanes()
-        return False
+        try:
+            return _failed(cell, error)
+        except BaseException:
+            if cell.live is not None:
+                cell.live.stop()
+            raise
+
+
+def _failed(cell: _Cell, error: BaseException) -> bool:
+    """Show what came before an error, unless it is none of the user's concern; whether it is none."""
+    if cell.fail(error):
+        _sessions.append(cell)
+        _store(cell)
+        return True
+    cell.stopped = cell.turns.is_first
+    cell.keep_lanes()
+    if len(cell.turns.first.result):
+        cell.draw()
+    else:
+        cell.draw_lanes()
+    return False
 
 
 @usage
@@ -193,6 +205,10 @@ def again() -> bool:
 
 
 def _store(cell: _Cell) -> None:
+    """The run has ended: its result is there, and no more live views are."""
+    cell.has_ended = True
+    if cell.live is not None:
+        cell.live.stop()
     cell.keep_lanes()
     if cell.turns.cell.options.out:
         _shell().user_ns[cell.turns.cell.options.out] = cell.turns.first.result
@@ -266,12 +282,8 @@ def _turns(spec: tuple[Any, ...]) -> Turns:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Keep what a cell prints, shows and draws from the user."""
-    drawn = open_figures()
-    with capture_output():
-        try:
-            yield
-        finally:
-            close_new(drawn)
+    with capture_output(), figures_aside():
+        yield
 
 
 def show_visible_source(transformed: str, visible: str) -> None:

@@ -123,9 +123,11 @@ class Session:
     def drop(self) -> None:
         """Put everything back, and forget what the running block did."""
         running, self._running = self._running, None
-        if running is not None:
-            running.recorder.__exit__()
-        self._scope.leave()
+        try:
+            if running is not None:
+                running.recorder.__exit__()
+        finally:
+            self._scope.leave()
 
     def pairs(self) -> tuple[Pair, ...]:
         """Every row, with what each side has for it."""

@@ -67,6 +67,49 @@ def test_what_refuses_to_be_put_back(hooked):
     assert_whole(hooked)
 
 
+REFUSES = """\
+import contextlib
+blocks.entered = 0  # where no later run puts it back
+@contextlib.contextmanager
+def scope(options):
+    blocks.entered += 1
+    later = blocks.entered == 7  # above the blocks twice, in each once; then again
+    yield
+    if later: raise RuntimeError("cannot be left")
+blocks.scope = scope
+"""
+
+
+def test_an_environment_that_cannot_be_left_in_a_later_run(numpy_blocks):
+    """What the cell prints would be kept from the user for ever, and the values would be those of the later run."""
+    numpy_blocks.succeed(REFUSES)
+    reply = numpy_blocks.succeed(cell("runs = blocks.entered\nif runs == 7: 1 / 0", options=" --noise 1"))
+    assert "not everything could be put back: RuntimeError: cannot be left" in reply.shown[0]
+    assert numpy_blocks.value("runs") == 3
+    assert_whole_after_mending(numpy_blocks, "scope")
+
+
+UNSEEN = "__import__('dualcell.notebook', None, None, ['is_refused'])"
+
+
+def test_a_cell_cut_short_before_its_result_is_shown(hooked):
+    """It is not taken for one that still runs, around the next."""
+    hooked.succeed(f"seen = {UNSEEN}\n{BROKEN}kept, seen.is_refused = seen.is_refused, broken")
+    assert "out of order" in hooked.run(cell("print('left')")).traceback
+    hooked.succeed("seen.is_refused = kept")
+    assert_whole(hooked)
+
+
+def test_a_cell_whose_end_fails_draws_no_more_views(hooked):
+    hooked.succeed(f"from dualcell.turns import Turns\n{BROKEN}kept, Turns.fail = Turns.fail, broken")
+    hooked.run(cell("import time; time.sleep(0.5); 1 / 0"))
+    hooked.succeed("Turns.fail = kept")
+    names = "[one.name for one in __import__('threading').enumerate() if one.name == 'dualcell lanes']"
+    assert hooked.value(names) == []
+    assert hooked.value("__import__('dualcell.taps', None, None, ['x'])._recorders.clear()") is None
+    assert_whole(hooked)
+
+
 def test_figures_that_cannot_be_shown(hooked):
     hooked.succeed(f"import dualcell.live as live\n{BROKEN}kept, live.show_new = live.show_new, broken")
     reply = hooked.run(cell("print('left')"))
