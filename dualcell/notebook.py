@@ -59,7 +59,8 @@ class _Cell:
         if self.live is not None and turns.is_first:
             self.live.open(turns.cell.blocks[index])
         elif self.layout == "headed" and turns.is_first:
-            print(_rule(turns.first.labels[index]))
+            before = "\n" if index or turns.cell.above else ""  # what was printed there may have no end of its line
+            print(before + _rule(turns.first.labels[index]))
 
     def close_blocks(self, note: str = "") -> None:
         """After the second block."""
