@@ -57,10 +57,12 @@ class Captures:
         rows: row name -> leaf.
         taps: tap name -> calls, each of them path -> leaf. How the rows of a tap are
             named depends on the calls of both sides, see `pairs`.
+        cut: what became of the block if it did not reach its end: `did not run`, `did not finish`.
     """
 
     rows: Mapping[str, Captured] = field(default_factory=dict)
     taps: Mapping[str, Sequence[Mapping[str, Captured]]] = field(default_factory=dict)
+    cut: str = ""
 
 
 def capture(value: Any, *, borrow: bool = False) -> list[tuple[str, Captured]]:
@@ -182,7 +184,7 @@ def take(
     claimed = {root(name) for name in (*automatic, *(request.row for request in requests))}
     if last and OUT not in claimed and holds_values(last["value"]):
         rows |= {OUT + path: leaf for path, leaf in capture(last["value"])}
-    return Captures(rows, _taps(recorder))
+    return Captures(rows, _taps(recorder), "did not finish" if side.stopped else "")
 
 
 def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> dict[str, Captured]:
@@ -215,14 +217,15 @@ def _not_this_sides(expression: str, shared: bool, side: Side, namespace: Mappin
     names = free_names(expression)
     foreign = [n for n in names if n in side.foreign and n not in side.bound and not _is_tool(namespace.get(n))]
     own = [n for n in names if n in side.bound and not isinstance(namespace.get(n), types.ModuleType)]
-    if foreign and side.stopped:
-        return f"the {side.label} block stopped before it bound {foreign[0]!r}"
+    is_name = names == (expression.strip(),)
+    unbound = [*foreign, *(names if is_name and not own else ())]
+    if unbound and side.stopped:
+        return f"the {side.label} block stopped before it bound {unbound[0]!r}"
     if foreign:
         return (
             f"the {side.label} block does not bind {foreign[0]!r}; the value there is not its own "
             f"(the {side.other_label} block binds it)"
         )
-    is_name = names == (expression.strip(),)
     if not own and (shared or is_name):
         value = names[0] if names else expression
         return f"the {side.label} block does not bind {value!r}" + _earlier(value, is_name, namespace)
@@ -242,7 +245,8 @@ def _is_tool(value: Any) -> bool:
 
 def _raised(expression: str, error: Exception, side: Side) -> str:
     first = (str(error).splitlines() or [""])[0]
-    return f"{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
+    cut = f"the {side.label} block did not finish; " if side.stopped else ""
+    return f"{cut}{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
 
 
 def _taps(recorder: Recorder) -> dict[str, list[dict[str, Captured]]]:

@@ -43,7 +43,7 @@ def pair_up(left: Captures, right: Captures, automatic: Collection[str], labels:
     for name in names:
         if name in dropped:
             continue
-        pair = Pair(name, _leaf(left_rows, name, labels[0]), _leaf(right_rows, name, labels[1]))
+        pair = Pair(name, _leaf(left_rows, name, labels[0], left.cut), _leaf(right_rows, name, labels[1], right.cut))
         if not (pair.left.aside and pair.right.aside):
             pairs.append(pair)
     return tuple(pairs)
@@ -78,7 +78,7 @@ def _with_taps(side: Captures, other: Captures) -> dict[str, Captured]:
     return rows
 
 
-def _leaf(rows: Mapping[str, Captured], name: str, label: str) -> Captured:
+def _leaf(rows: Mapping[str, Captured], name: str, label: str, cut: str) -> Captured:
     if name in rows:
         return rows[name]
     inside = next((row for row in rows if row.startswith((f"{name}.", f"{name}["))), None)
@@ -87,4 +87,5 @@ def _leaf(rows: Mapping[str, Captured], name: str, label: str) -> Captured:
         return Captured(missing=f"{name!r} is a structure on the {label} side ({inside!r}, ...), not one tensor")
     if around is not None:
         return Captured(missing=f"{around!r} is one tensor on the {label} side, not a structure")
-    return Captured(missing=f"the {label} side has no {name!r}")
+    why = f"the {label} block {cut}, so it has no {name!r}" if cut else f"the {label} side has no {name!r}"
+    return Captured(missing=why)

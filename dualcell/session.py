@@ -133,7 +133,7 @@ class Session:
         """Every row, with what each side has for it."""
         self.close()
         while len(self._captures) < 2:
-            self._captures.append(Captures())
+            self._captures.append(Captures(cut="did not run"))
         left, right = self._captures
         return tuple(self._explained(pair) for pair in pair_up(left, right, self._optional(), self.labels))
 
@@ -249,7 +249,8 @@ class Session:
     def _explained(self, pair: Pair) -> Pair:
         """One sentence instead of two when neither block binds what was asked for."""
         request = next((request for request in self.requests if request.row == pair.row), None)
-        if request is None or len(self._bound) < 2 or not (pair.left.missing and pair.right.missing):
+        cut = any(side.cut for side in self._captures)
+        if request is None or cut or not (pair.left.missing and pair.right.missing):
             return pair
         return _neither(pair, request, {name for block in self.cell.blocks for name in block.names}, self._bound)
 

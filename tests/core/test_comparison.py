@@ -187,6 +187,12 @@ def test_a_row_of_one_side_is_missing_on_the_other_with_its_label():
     assert pair.left.missing == "the keras side has no 'h.x'"
 
 
+@pytest.mark.parametrize("cut", ["did not run", "did not finish"])
+def test_a_row_that_a_block_did_not_come_to_is_missing_for_that(cut):
+    [pair] = pair_up(Captures({"y": leaf(1)}), Captures(cut=cut), (), ("keras", "torch"))
+    assert pair.right.missing == f"the torch block {cut}, so it has no 'y'"
+
+
 def test_a_structure_against_one_tensor_is_said():
     [one, first] = pair_up(Captures({"h": leaf(ONE)}), Captures({"h[0]": leaf(1)}), (), ("keras", "torch"))
     assert one.right.missing == "'h' is a structure on the torch side ('h[0]', ...), not one tensor"
