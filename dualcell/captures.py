@@ -38,6 +38,7 @@ class Captured:
         symbolic: the value belongs to a graph that had not run.
         aside: no tensor, inside a structure: a name, a flag, a setting.
         number: a Python number, which nobody asked to compare unless its partner is a tensor.
+        text: what is there, if it is one.
     """
 
     facts: ArrayFacts | None = None
@@ -47,6 +48,7 @@ class Captured:
     symbolic: bool = False
     aside: bool = False
     number: bool = False
+    text: str | bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ def _taken(value: Any, *, inside: bool, borrow: bool) -> Captured:
         way_out = "; call it and compare what it returns" if callable(value) else ""
         if borrow and not inside and names_file(value):
             way_out = f"; pass pathlib.Path({value!r}) to compare the file"
-        return Captured(
-            unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside and isinstance(value, _PLAIN)
-        )
+        words = value if isinstance(value, str | bytes) else None
+        reason, aside = f"{_what(value)} is not a tensor{way_out}", inside and isinstance(value, _PLAIN)
+        return Captured(unsupported=reason, aside=aside, text=words)
     try:
         facts, reason = adapter.facts(value), adapter.why_not(value)
         if reason:
