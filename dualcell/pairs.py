@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dualcell.captures import Captured, Captures, root
+from dualcell.counted import listed
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ def other_texts(left: Captures, right: Captures, automatic: Collection[str], lab
         for row, one, other in texts
         if one is not None and other is not None and one != other
     ]
-    more = f"; and {len(said) - _MOST} more" if len(said) > _MOST else ""
-    return f"texts differ, and only tensors are compared: {'; '.join(said[:_MOST])}{more}" if said else ""
+    return f"texts differ, and only tensors are compared: {listed(said, _MOST, ';')}" if said else ""
 
 
 _SHOWN, _MOST = 40, 3  # characters of a text; texts

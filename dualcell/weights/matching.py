@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.errors import PlanError
 from dualcell.weights.inventory import ORIGIN, Flow, Inventory, Join, Layer, Part
 from dualcell.weights.joins import are_untold, crossed_words, places_of_one_maker, telling, without_inputs
@@ -217,8 +218,8 @@ class _Matcher:
         said: list[str] = []
         for side, name in enumerate(("source", "target")):
             layers = self.sides[side].layers
-            listed = [f"{layers[index].path!r} is {in_words(words)}" for index, words in used[side].items()][:_MOST]
-            said.append(f"in the {name} {'; '.join(listed)}")
+            uses = [f"{layers[index].path!r} is {in_words(words)}" for index, words in used[side].items()][:_MOST]
+            said.append(f"in the {name} {'; '.join(uses)}")
         return f"what is done with their inputs and results differs: {', and '.join(said)}"
 
     def _index(self, side: int, layer: Layer) -> int:
@@ -389,7 +390,7 @@ def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str, *, wi
     """What cannot be told apart, why, and what to write; what is wired alike gives the same outputs."""
     first = left[0]
     shape = "x".join(map(str, first.weights[0].canonical))
-    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    sources, targets = (listed([repr(layer.path) for layer in side], _MOST) for side in (left, right))
     return (
         f"these {first.kind} layers of shape {shape} fit each other in several ways, and {reason}:\n"
         f"  source: {sources}\n  target: {targets}\n"
@@ -412,8 +413,3 @@ def _described(layer: Layer) -> str:
 
 
 _MOST = 6
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
-    return ", ".join(map(repr, paths[:_MOST])) + more

@@ -26,6 +26,7 @@ HOUSE: Mapping[str, tuple[int, set[str]]] = {
     "lanes.py": (0, set()),
     "in_place.py": (0, set()),
     "columns.py": (0, set()),
+    "counted.py": (0, set()),
     "screen.py": (1, set()),
     "strided.py": (0, {"numpy"}),
     "bundles.py": (2, set()),
