@@ -19,10 +19,10 @@ import numpy as np
 from dualcell.coded import HostArray, copied
 from dualcell.errors import DualError
 from dualcell.frameworks.base import StateAdapter
+from dualcell.frameworks.keeping import Restore, put_back
 from dualcell.frameworks.registry import ADAPTERS, array_adapter, is_symbolic, state_adapter
 from dualcell.nested import NUMBERS
 
-Restore = Callable[[], None]
 MOST = 100_000  # objects
 
 
@@ -71,11 +71,7 @@ class Belongings:
         restores += [_kept_tensor(held.value) for held in self.tensors]
         restores += [_kept_generator(generator) for generator in self.generators]
 
-        def restore() -> None:
-            for put_back in restores:
-                put_back()
-
-        return restore
+        return lambda: put_back(restores)
 
 
 def _keeper(holder: Any) -> StateAdapter:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from html.parser import HTMLParser
 from typing import Any
 
+from dualcell.in_place import stays_in_place
 from dualcell.lanes import Shown
 from dualcell.screen import as_shown
 
@@ -61,55 +61,3 @@ def _width(metadata: Mapping[str, Any] | None, kind: str) -> int | None:
 def _ground(metadata: Mapping[str, Any] | None) -> str:
     said = (metadata or {}).get("needs_background")
     return said if said in ("light", "dark") else ""
-
-
-def stays_in_place(page: str) -> bool:
-    """Whether HTML runs nothing, loads no page of its own and closes every element it opens."""
-    reader = _Reader()
-    reader.feed(page)
-    rest = reader.rawdata  # a tag or comment that has no end
-    return reader.quiet and not reader.open and "<" not in rest
-
-
-_VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_LIVE = {
-    "script", "iframe", "frame", "frameset", "object", "embed", "applet", "form", "video", "audio", "portal",
-    "html", "head", "body", "base", "meta", "link", "plaintext", "template", "canvas", "button", "input", "select",
-    "textarea", "noscript", "marquee", "title", "xmp", "noembed", "noframes",
-}  # fmt: skip
-_ENDS_ALONE = {"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup", "option", "caption"}
-
-
-class _Reader(HTMLParser):
-    """Reads HTML and notices what would not stay in its place."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.open: list[str] = []
-        self.quiet = True
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = ("".join((value or "").split()).lower() for _, value in attrs)
-        if tag in _LIVE or any(name.startswith("on") for name, _ in attrs):
-            self.quiet = False
-        if any(value.startswith(("javascript:", "vbscript:", "data:text/html")) for value in values):
-            self.quiet = False
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID and self._in_picture():
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID:
-            return
-        while self.open and self.open[-1] != tag and self.open[-1] in _ENDS_ALONE:
-            self.open.pop()
-        if not self.open or self.open.pop() != tag:
-            self.quiet = False
-
-    def _in_picture(self) -> bool:
-        """Whether `<x/>` closes itself, as it does in SVG and MathML and nowhere else."""
-        return any(tag in ("svg", "math") for tag in self.open)

@@ -38,6 +38,7 @@ class Captured:
         symbolic: the value belongs to a graph that had not run.
         aside: no tensor, inside a structure: a name, a flag, a setting.
         number: a Python number, which nobody asked to compare unless its partner is a tensor.
+        text: what is there, if it is one.
     """
 
     facts: ArrayFacts | None = None
@@ -47,6 +48,7 @@ class Captured:
     symbolic: bool = False
     aside: bool = False
     number: bool = False
+    text: str | bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,12 @@ class Captures:
         rows: row name -> leaf.
         taps: tap name -> calls, each of them path -> leaf. How the rows of a tap are
             named depends on the calls of both sides, see `pairs`.
+        cut: what became of the block if it did not reach its end: `did not run`, `did not finish`.
     """
 
     rows: Mapping[str, Captured] = field(default_factory=dict)
     taps: Mapping[str, Sequence[Mapping[str, Captured]]] = field(default_factory=dict)
+    cut: str = ""
 
 
 def capture(value: Any, *, borrow: bool = False) -> list[tuple[str, Captured]]:
@@ -86,9 +90,9 @@ def _taken(value: Any, *, inside: bool, borrow: bool) -> Captured:
         way_out = "; call it and compare what it returns" if callable(value) else ""
         if borrow and not inside and names_file(value):
             way_out = f"; pass pathlib.Path({value!r}) to compare the file"
-        return Captured(
-            unsupported=f"{_what(value)} is not a tensor{way_out}", aside=inside and isinstance(value, _PLAIN)
-        )
+        words = value if isinstance(value, str | bytes) else None
+        reason, aside = f"{_what(value)} is not a tensor{way_out}", inside and isinstance(value, _PLAIN)
+        return Captured(unsupported=reason, aside=aside, text=words)
     try:
         facts, reason = adapter.facts(value), adapter.why_not(value)
         if reason:
@@ -182,7 +186,7 @@ def take(
     claimed = {root(name) for name in (*automatic, *(request.row for request in requests))}
     if last and OUT not in claimed and holds_values(last["value"]):
         rows |= {OUT + path: leaf for path, leaf in capture(last["value"])}
-    return Captures(rows, _taps(recorder))
+    return Captures(rows, _taps(recorder), "did not finish" if side.stopped else "")
 
 
 def _requested(request: Request, side: Side, namespace: Mapping[str, Any]) -> dict[str, Captured]:
@@ -215,14 +219,15 @@ def _not_this_sides(expression: str, shared: bool, side: Side, namespace: Mappin
     names = free_names(expression)
     foreign = [n for n in names if n in side.foreign and n not in side.bound and not _is_tool(namespace.get(n))]
     own = [n for n in names if n in side.bound and not isinstance(namespace.get(n), types.ModuleType)]
-    if foreign and side.stopped:
-        return f"the {side.label} block stopped before it bound {foreign[0]!r}"
+    is_name = names == (expression.strip(),)
+    unbound = [*foreign, *(names if is_name and not own else ())]
+    if unbound and side.stopped:
+        return f"the {side.label} block stopped before it bound {unbound[0]!r}"
     if foreign:
         return (
             f"the {side.label} block does not bind {foreign[0]!r}; the value there is not its own "
             f"(the {side.other_label} block binds it)"
         )
-    is_name = names == (expression.strip(),)
     if not own and (shared or is_name):
         value = names[0] if names else expression
         return f"the {side.label} block does not bind {value!r}" + _earlier(value, is_name, namespace)
@@ -242,7 +247,8 @@ def _is_tool(value: Any) -> bool:
 
 def _raised(expression: str, error: Exception, side: Side) -> str:
     first = (str(error).splitlines() or [""])[0]
-    return f"{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
+    cut = f"the {side.label} block did not finish; " if side.stopped else ""
+    return f"{cut}{expression!r} after the {side.label} block raised {type(error).__name__}: {first}"
 
 
 def _taps(recorder: Recorder) -> dict[str, list[dict[str, Captured]]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dualcell.counted import listed
+
 if TYPE_CHECKING:
     from dualcell.cause import Finding
     from dualcell.settings import Difference
@@ -128,14 +130,14 @@ def _told(finding: Finding, differing: tuple[_Differing, ...]) -> Finding:
     fitting = _fitting(finding, differing)
     if not fitting:
         return finding
-    more = f"; and {len(fitting) - _CITED} more" if len(fitting) > _CITED else ""
-    told = replace(finding, evidence=finding.evidence + _SAYS + "; ".join(one.line for one in fitting[:_CITED]) + more)
+    cited = listed([one.line for one in fitting], _CITED, ";")
+    told = replace(finding, evidence=finding.evidence + _SAYS + cited)
     fixes = [[one.fixes()[side] for one in fitting if one.fixes()[side]] for side in (0, 1)]
     first, *others = finding.causes
     stays = others or first in _MOVED or not fitting[0].is_about(finding.causes)
     if stays or not any(fixes):
         return told
-    left, right = ("; ".join(lines[:_CITED]) + (more if len(lines) > _CITED else "") for lines in fixes)
+    left, right = (listed(lines, _CITED, ";") for lines in fixes)
     return replace(told, left_fix=left, right_fix=right, both=False)
 
 
@@ -151,7 +153,5 @@ def _fitting(finding: Finding, differing: tuple[_Differing, ...]) -> list[_Diffe
 
 
 def _note(lines: list[str], unexplained: bool) -> str:
-    more = f"; and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
     what = "settings that differ, and may be why" if unexplained else "settings that differ too"
-    said = "; ".join(lines[:_MOST])
-    return f"{what}: {said}{more}; dualcell.compare_settings gives the lines to change"
+    return f"{what}: {listed(lines, _MOST, ';')}; dualcell.compare_settings gives the lines to change"

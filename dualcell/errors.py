@@ -54,6 +54,17 @@ class DualMismatch(DualError, AssertionError):
         self.result = result
 
 
+def in_a_line(error: BaseException) -> str:
+    """An error's kind and the first line of what it says.
+
+    Examples:
+        >>> in_a_line(ValueError("no such axis")), in_a_line(KeyError())
+        ('ValueError: no such axis', 'KeyError')
+    """
+    said = str(error).splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A sentence `did you mean 'x'?`, or an empty text when nothing is near.
 

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
 
+from dualcell.counted import listed
 from dualcell.report import Before, Report
 
 _MOST_CELLS, _MOST_ROWS = 100, 10_000
@@ -41,5 +42,4 @@ def forget() -> None:
 
 
 def _gone(names: list[str]) -> list[str]:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return [f"compared in this cell's last run and not in this one: {', '.join(names[:_NAMED])}{more}"] if names else []
+    return [f"compared in this cell's last run and not in this one: {listed(names, _NAMED)}"] if names else []

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from dualcell.counted import listed, plural
 from dualcell.distributions import Distribution, Drawn, Fit, Normal, Sizes, Uniform, histogram
 
 BINS = 24  # of a histogram
@@ -154,8 +155,7 @@ def _bare(fit: Fit) -> str:
 
 
 def _shortened(fits: Sequence[Fit], most: int = 3) -> str:
-    names = [_bare(fit) for fit in fits]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return listed([_bare(fit) for fit in fits], most)
 
 
 # --- in words ---
@@ -165,21 +165,17 @@ def _weights_in_words(rows: Sequence[InitializersRow]) -> str:
     origins = [one for row in rows for one in row.origins]
     words = {"few": "too few numbers to tell", "unknown": "no known initializer", "not tested": "not tested"}
     said = Counter(words.get(one.drawn.verdict) or " or ".join(map(_bare, one.drawn.fits)) for one in origins)
-    listed = ", ".join(f"{count} {name}" for name, count in said.most_common())
-    return f"{_plural(len(origins), 'weight')}: {listed}"
+    counts = ", ".join(f"{count} {name}" for name, count in said.most_common())
+    return f"{plural(len(origins), 'weight')}: {counts}"
 
 
 def _pairs_in_words(rows: Sequence[InitializersRow]) -> str:
     pairs = [row.alike for row in rows if row.left and row.right]
     alone = len(rows) - len(pairs)
     alike, unlike, open_ = pairs.count(True), pairs.count(False), pairs.count(None)
-    said = f"{alike} of {_plural(len(pairs), 'pair')} of weights drawn alike, {unlike} differently"
+    said = f"{alike} of {plural(len(pairs), 'pair')} of weights drawn alike, {unlike} differently"
     said += f", {open_} cannot be told" if open_ else ""
-    return said + (f"; {_plural(alone, 'weight')} without a partner" if alone else "")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return said + (f"; {plural(alone, 'weight')} without a partner" if alone else "")
 
 
 # --- what to write ---

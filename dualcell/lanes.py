@@ -36,7 +36,7 @@ class Lane:
         seconds: wall time of the block; None if it did not run.
         device: where its tensors are, in words; may be empty.
         peak_bytes: the most memory in use at once while it ran; None if that cannot be told.
-        peak_of: whose memory that is: `the process`, `cuda:0`.
+        peak_of: whose memory that is: `the process`, `cuda:0`; without a number, why there is none.
         state: `waiting`, `running`, `done`, `stopped` (by an error) or `not run`.
     """
 

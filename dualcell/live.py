@@ -97,14 +97,20 @@ class Live:
         if self._outlet is None:
             return
         index = len(self._spans) - 1
-        self._peaks[index] = self._memory[index].found()
         try:
-            show_new(self._figures)
+            self._peaks[index] = self._memory[index].found()
+            self._show_figures()
         finally:
             self._outlet.close()
             self._outlet = None
-        self._spans[-1] = (self._spans[-1][0], time.perf_counter())
-        self._note = note
+            self._spans[-1] = (self._spans[-1][0], time.perf_counter())
+            self._note = note
+
+    def _show_figures(self) -> None:
+        try:
+            show_new(self._figures)
+        except Exception:  # as the inline backend does at the end of a cell
+            self._shell.showtraceback()
 
     def say(self, note: str) -> None:
         """What is done at the moment, if it is not a block's work."""
@@ -144,8 +150,10 @@ class Live:
 
     def stop(self) -> None:
         """No more live views."""
-        self.close()
-        self._ended.set()
+        try:
+            self.close()
+        finally:
+            self._ended.set()
         if self._ticker is not None:
             self._ticker.join()
 
@@ -162,7 +170,13 @@ class Live:
             pause = max(INTERVAL, size / BYTES_PER_SECOND)
 
     def _refresh(self) -> int:
-        """Show how things stand, if that is news; the size of what was sent."""
+        """Show how things stand, if that is news; the size of what was sent. A view that fails costs nothing else."""
+        try:
+            return self._show()
+        except Exception:
+            return 0
+
+    def _show(self) -> int:
         outlet = self._outlet
         if outlet is not None and outlet.is_taken:  # the view would go into the widget
             return 0
@@ -172,9 +186,9 @@ class Live:
         now = time.perf_counter()
         if self._drawn is not None and self._drawn[0] == state and now - self._drawn[1] < SIGN_OF_LIFE:
             return 0
-        self._drawn = state, now
         page = self.above + progress_html(progress, stacked=self._stacked)
         self._context.run(self._send, {"text/html": page, "text/plain": progress_text(progress)}, {})
+        self._drawn = state, now
         return len(page)
 
     def _send(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:

@@ -18,11 +18,12 @@ from IPython.display import display
 from IPython.utils.capture import capture_output
 
 from dualcell.blocks import read_cell
-from dualcell.errors import DualMismatch
+from dualcell.errors import DualMismatch, in_a_line
 from dualcell.fences import unpack
-from dualcell.figures import close_new, open_figures
+from dualcell.figures import figures_aside
 from dualcell.live import Live, last_view
 from dualcell.outlet import can_be_led
+from dualcell.places import Places
 from dualcell.render.cell import running_html
 from dualcell.render.text import one_line
 from dualcell.result import DualResult
@@ -30,6 +31,7 @@ from dualcell.turns import Turns
 from dualcell.usage import defaults, usage
 
 _sessions: list[_Cell] = []  # the running one is last; a nested cell adds one
+_places = Places()
 
 
 class _Cell:
@@ -39,7 +41,8 @@ class _Cell:
         self.turns = turns
         self.layout = _layout(turns.cell.options.layout, _shell())
         self.live: Live | None = None
-        self.stopped = False
+        self.stopped = self.has_ended = False
+        self.trouble = ""  # why the lanes cannot be shown
         if self.layout != "plain" and self.layout != "headed":
             labels = turns.first.labels
             self.live = Live(_shell(), labels, self.layout == "stacked", turns.first.on_both_sides)
@@ -56,7 +59,8 @@ class _Cell:
         if self.live is not None and turns.is_first:
             self.live.open(turns.cell.blocks[index])
         elif self.layout == "headed" and turns.is_first:
-            print(_rule(turns.first.labels[index]))
+            before = "\n" if index or turns.cell.above else ""  # what was printed there may have no end of its line
+            print(before + _rule(turns.first.labels[index]))
 
     def close_blocks(self, note: str = "") -> None:
         """After the second block."""
@@ -69,31 +73,58 @@ class _Cell:
     def keep_lanes(self) -> None:
         """Put what the lanes hold into the result."""
         result = self.turns.first.result
-        if self.live is not None and self.live.has_content:
-            lanes = self.live.lanes(result.report, self.stopped)
-            result.report = replace(result.report, lanes=lanes, layout=self.layout)
+        try:
+            if self.live is not None and self.live.has_content:
+                lanes = self.live.lanes(result.report, self.stopped)
+                result.report = replace(result.report, lanes=lanes, layout=self.layout)
+        except Exception as error:  # whatever a block has shown, its result is there
+            self._drop_lanes(error)
+
+    def _drop_lanes(self, error: Exception) -> None:
+        """Do without the lanes, and say so."""
+        self.trouble = f"what the blocks printed and showed cannot be shown: {in_a_line(error)}"
+        result = self.turns.first.result
+        result.report = replace(result.report, lanes=None, notes=(*result.report.notes, self.trouble))
+
+    def fail(self, error: BaseException) -> bool:
+        """After an error in a run: put everything back; whether the error is none of the user's concern."""
+        try:
+            if self.live is not None:
+                self.live.close()
+        finally:
+            goes_on = self.turns.fail(error)
+        return goes_on
 
     def settle(self) -> bool:
-        """Draw no more live views; whether there is an output of theirs, for the result to take the place of."""
+        """Draw no more live views; whether the result has an output of theirs to go into."""
         if self.live is None:
             return False
         self.live.stop()
-        return self.live.is_shown
+        return self.live.is_shown or self.turns.first.result.report.lanes is not None or bool(self.trouble)
 
     def draw(self) -> None:
         """Show the result now."""
         result = self.turns.first.result
-        if self.live is not None and (self.settle() or result.report.lanes is not None):
-            self.live.end(result.bundle())
-        else:
+        if self.live is None or not self.settle():
             display(result)
+            return
+        try:
+            self.live.end(result.bundle())
+        except Exception as error:
+            self._drop_lanes(error)
+            self.live.end(result.bundle())
 
     def draw_lanes(self) -> None:
         """Show what the lanes hold, and no result."""
+        if self.live is None or not self.settle():
+            return
         report = self.turns.first.result.report
-        if self.live is not None and (self.settle() or report.lanes is not None):
+        try:
             lanes = report.lanes or self.live.lanes(report, self.stopped)
             self.live.end(last_view(lanes, self.layout == "stacked"))
+        except Exception as error:
+            self._drop_lanes(error)
+            self.live.end(({"text/plain": self.trouble}, {}))
 
 
 def _layout(asked: str | None, shell: Any) -> str:
@@ -130,28 +161,37 @@ class running:  # noqa: N801 - reads as a statement in the woven cell
     @usage
     def __enter__(self) -> None:
         __tracebackhide__ = True
+        while _sessions and _sessions[-1].has_ended:  # Ctrl-C came before its result was shown
+            _sessions.pop()
         turns = _turns(self.spec)
-        known = _cell_id()
-        turns.first.places = (known,) if known else turns.first.likeness
+        turns.first.places = _places.next(_shell(), turns.first.likeness)
         _sessions.append(_Cell(turns))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if error is None:
             return False
-        cell = _sessions[-1]
-        if cell.live is not None:
-            cell.live.close()
-        if cell.turns.fail(error):
-            _store(cell)
-            return True
-        _sessions.pop()
-        cell.stopped = cell.turns.is_first
-        cell.keep_lanes()
-        if len(cell.turns.first.result):
-            cell.draw()
-        else:
-            cell.draw_lanes()
-        return False
+        cell = _sessions.pop()
+        try:
+            return _failed(cell, error)
+        except BaseException:
+            if cell.live is not None:
+                cell.live.stop()
+            raise
+
+
+def _failed(cell: _Cell, error: BaseException) -> bool:
+    """Show what came before an error, unless it is none of the user's concern; whether it is none."""
+    if cell.fail(error):
+        _sessions.append(cell)
+        _store(cell)
+        return True
+    cell.stopped = cell.turns.is_first
+    cell.keep_lanes()
+    if len(cell.turns.first.result):
+        cell.draw()
+    else:
+        cell.draw_lanes()
+    return False
 
 
 @usage
@@ -166,6 +206,10 @@ def again() -> bool:
 
 
 def _store(cell: _Cell) -> None:
+    """The run has ended: its result is there, and no more live views are."""
+    cell.has_ended = True
+    if cell.live is not None:
+        cell.live.stop()
     cell.keep_lanes()
     if cell.turns.cell.options.out:
         _shell().user_ns[cell.turns.cell.options.out] = cell.turns.first.result
@@ -220,7 +264,7 @@ def finish(shown: str) -> DualResult | None:
         return None if shown == "silent" else result
     if shown == "display" or (shown == "always" and quiet):
         cell.draw()
-    elif cell.settle() or result.report.lanes is not None:  # which is lost if the value is never shown
+    elif cell.settle():  # which is lost if the value is never shown
         cell.draw()
         count = shell.execution_count
         result.drawn(lambda: shell.execution_count == count)
@@ -232,13 +276,6 @@ def _shell() -> Any:
     return get_ipython()
 
 
-def _cell_id() -> str | None:
-    """What the front end calls the cell that runs; JupyterLab, Notebook 7 and VS Code say so."""
-    parent = getattr(_shell(), "get_parent", dict)()
-    found = parent.get("metadata", {}).get("cellId")
-    return found if isinstance(found, str) else None
-
-
 def _turns(spec: tuple[Any, ...]) -> Turns:
     return Turns(read_cell(unpack(spec), defaults[-1]()), _shell().user_ns, _quiet)
 
@@ -246,12 +283,8 @@ def _turns(spec: tuple[Any, ...]) -> Turns:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Keep what a cell prints, shows and draws from the user."""
-    drawn = open_figures()
-    with capture_output():
-        try:
-            yield
-        finally:
-            close_new(drawn)
+    with capture_output(), figures_aside():
+        yield
 
 
 def show_visible_source(transformed: str, visible: str) -> None:

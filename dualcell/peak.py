@@ -11,13 +11,14 @@ from pathlib import Path
 
 from dualcell.blocks import Block
 from dualcell.environment import framework_of
+from dualcell.errors import in_a_line
 from dualcell.frameworks.registry import loaded_blocks
 
 _RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class PeakMemory:
-    """Counts from now on.
+    """Counts from now on. An adapter that cannot count costs the block nothing.
 
     Args:
         block: the one that begins.
@@ -25,14 +26,24 @@ class PeakMemory:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        adapter = loaded_blocks(framework_of(block))
-        if adapter is not None:
-            getattr(adapter, "forget_peak", _nothing)()
+        self._trouble = ""
+        try:
+            getattr(loaded_blocks(framework_of(block)), "forget_peak", _nothing)()
+        except Exception as error:
+            self._trouble = in_a_line(error)
         self._counts = _reset()
         self._before = _most_ever()
 
     def found(self) -> tuple[int | None, str]:
-        """Bytes, None if that cannot be told, and whose they are."""
+        """Bytes and whose they are; None and why, where they could not be counted; None and nothing without a count."""
+        if self._trouble:
+            return None, self._trouble
+        try:
+            return self._found()
+        except Exception as error:
+            return None, in_a_line(error)
+
+    def _found(self) -> tuple[int | None, str]:
         adapter = loaded_blocks(framework_of(self._block))
         peak = getattr(adapter, "peak", None)
         on_device = peak() if peak is not None else None

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from dualcell.comparison import Comparison
+from dualcell.counted import plural
 from dualcell.lanes import Lane
 from dualcell.noise import Again, Noise, Referee
 from dualcell.options import Options
@@ -300,10 +301,10 @@ def _summary(rows: tuple[Row, ...], compared: int) -> str:
     failed = sum(not row.passed for row in rows)
     words = _counts(rows)
     if failed:
-        return f"{failed} of {_plural(len(rows), 'row')} failed: {words}{_which(rows, failed)}"
+        return f"{failed} of {plural(len(rows), 'row')} failed: {words}{_which(rows, failed)}"
     if not compared:
         return f"no element was compared: {words}, all empty"
-    return f"{_plural(len(rows), 'row')} passed: {words}"
+    return f"{plural(len(rows), 'row')} passed: {words}"
 
 
 def _which(rows: tuple[Row, ...], failed: int) -> str:
@@ -325,10 +326,6 @@ def counted(rows: Iterable[Row]) -> dict[str, int]:
 
 
 _AT_A_GLANCE = 8  # rows
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 # --- rows that one line stands for ---

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from dualcell.columns import columns_of, part
+
 _CODE = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]"
 _TOKEN = re.compile(rf"({_CODE}|[\x00-\x08\x0a-\x1f\x7f-\x9f])")
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
@@ -52,9 +54,11 @@ class Screen:
                 self._put(piece)
 
     def text(self, last: int | None = None) -> str:
-        """The lines, or the `last` ones, with the codes that hold in each; the cursor's empty line is none."""
-        rows = self._rows if self._rows[-1] else self._rows[:-1]
-        rows = rows if last is None else rows[max(0, len(rows) - last) :]
+        """The lines, or the `last` ones, with the codes that hold in each; blank ones are none from the cursor on."""
+        end = len(self._rows)
+        while end > self._at and _is_blank(self._rows[end - 1]):
+            end -= 1
+        rows = self._rows[0 if last is None else max(0, end - last) : end]
         return "\n".join(_joined(row) for row in rows)
 
     def _plain(self, text: str) -> None:
@@ -72,14 +76,14 @@ class Screen:
             return
         self._rows += [[(line, self._style)] if line else [] for line in others]
         self._at = len(self._rows) - 1
-        self._column = self._width = len(others[-1])
+        self._column = self._width = columns_of(others[-1])
 
     def _put(self, text: str) -> None:
         row = self._rows[self._at]
         if self._column > self._width:
             row.append((" " * (self._column - self._width), ""))
             self._width = self._column
-        end = self._column + len(text)
+        end = self._column + columns_of(text)
         if self._column == self._width:
             row.append((text, self._style))
         else:
@@ -103,7 +107,7 @@ class Screen:
             self._style = styled(self._style, given)
             return
         first = given.split(";")[0]
-        count = min(int(first), _FURTHEST) if first.isdigit() and len(first) < 9 else None
+        count = min(int(first), _FURTHEST) if _is_number(first) else None
         if verb in "JK":
             self._erase_more(count or 0, below=verb == "J")
         else:
@@ -160,7 +164,12 @@ def as_shown(text: str) -> str:
 
 
 def _width(row: list[Run]) -> int:
-    return sum(len(text) for text, _ in row)
+    return sum(columns_of(text) for text, _ in row)
+
+
+def _is_blank(row: list[Run]) -> bool:
+    """Whether nothing is seen in it: a bar that was cleared leaves spaces."""
+    return all(not style and not text.strip(" ") for text, style in row)
 
 
 def _cut(row: list[Run], start: int, end: int) -> list[Run]:
@@ -168,10 +177,10 @@ def _cut(row: list[Run], start: int, end: int) -> list[Run]:
     cut: list[Run] = []
     column = 0
     for text, style in row:
-        piece = text[max(0, start - column) : max(0, end - column)]
+        piece = part(text, start - column, end - column)
         if piece:
             cut.append((piece, style))
-        column += len(text)
+        column += columns_of(text)
     return cut
 
 
@@ -224,13 +233,18 @@ def _pieces(codes: str) -> list[tuple[str, str]]:
         if number in ("38", "48"):
             size = {"5": 2, "2": 4}.get(numbers[0] if numbers else "", len(numbers))
             piece, numbers = numbers[:size], numbers[size:]
-            if len(piece) == size and size in (2, 4) and piece[0] in "52" and all(part.isdigit() for part in piece):
+            if len(piece) == size and size in (2, 4) and piece[0] in "52" and all(map(_is_number, piece)):
                 found.append(("fg" if number == "38" else "bg", ";".join([number, *piece])))
         elif not number or number in _OFF or number in ("1", "2", "3", "4", "7", "8", "9"):
             slot = {"39": "fg", "49": "bg"}.get(number, number)
             found.append((slot, number))
-        elif number.isdigit() and (30 <= int(number) <= 37 or 90 <= int(number) <= 97):
+        elif re.fullmatch("[39][0-7]", number):
             found.append(("fg", number))
-        elif number.isdigit() and (40 <= int(number) <= 47 or 100 <= int(number) <= 107):
+        elif re.fullmatch("(4|10)[0-7]", number):
             found.append(("bg", number))
     return found
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is one that a terminal heeds; Python refuses to read thousands of digits."""
+    return text.isdigit() and len(text) < 9

@@ -23,7 +23,7 @@ from dualcell.files import open_file
 from dualcell.history import since_last_run
 from dualcell.noise import Again
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
-from dualcell.pairs import Pair, one_sided, pair_up
+from dualcell.pairs import Pair, one_sided, other_texts, pair_up
 from dualcell.pictures.drawing import check_plot, with_pictures
 from dualcell.report import Report, Row, SideFacts, build_report, in_words, settings_of, with_reruns
 from dualcell.requests import Request, free_names, read_requests
@@ -123,15 +123,17 @@ class Session:
     def drop(self) -> None:
         """Put everything back, and forget what the running block did."""
         running, self._running = self._running, None
-        if running is not None:
-            running.recorder.__exit__()
-        self._scope.leave()
+        try:
+            if running is not None:
+                running.recorder.__exit__()
+        finally:
+            self._scope.leave()
 
     def pairs(self) -> tuple[Pair, ...]:
         """Every row, with what each side has for it."""
         self.close()
         while len(self._captures) < 2:
-            self._captures.append(Captures())
+            self._captures.append(Captures(cut="did not run"))
         left, right = self._captures
         return tuple(self._explained(pair) for pair in pair_up(left, right, self._optional(), self.labels))
 
@@ -144,7 +146,7 @@ class Session:
         """
         pairs = self.pairs()
         comparisons = tuple(compare_pair(pair, self.cell.options) for pair in pairs)
-        notes = () if stopped else (*self._remarks(pairs), *self._one_sided())
+        notes = () if stopped else (*self._remarks(pairs), *self._without_rows())
         first, second = (block.framework for block in self.cell.blocks)
         asked = {request.row: (request.left, request.right) for request in self.requests}
         findings = explain_failures(comparisons, (first, second), asked) if self.cell.options.causes else None
@@ -247,7 +249,8 @@ class Session:
     def _explained(self, pair: Pair) -> Pair:
         """One sentence instead of two when neither block binds what was asked for."""
         request = next((request for request in self.requests if request.row == pair.row), None)
-        if request is None or len(self._bound) < 2 or not (pair.left.missing and pair.right.missing):
+        cut = any(side.cut for side in self._captures)
+        if request is None or cut or not (pair.left.missing and pair.right.missing):
             return pair
         return _neither(pair, request, {name for block in self.cell.blocks for name in block.names}, self._bound)
 
@@ -294,10 +297,12 @@ class Session:
         remarks += [*self.cell.notes, *self._clashes]
         return remarks if rows else [*remarks, self._nothing()]
 
-    def _one_sided(self) -> list[str]:
-        """Names that make no row although both blocks bind them and one of them to tensors."""
+    def _without_rows(self) -> list[str]:
+        """What makes no row: names that one block alone binds to tensors, texts that differ."""
         names = one_sided(self._captures[0], self._captures[1], self._bound_by_both())
-        return [f"{name!r} holds values on one side only, so it was not compared" for name in names]
+        texts = other_texts(self._captures[0], self._captures[1], self._optional(), self.labels)
+        said = [f"{name!r} holds values on one side only, so it was not compared" for name in names]
+        return [*said, texts] if texts else said
 
     def _nothing(self) -> str:
         """Why a run without captures found no row, and what to write."""
@@ -381,11 +386,12 @@ def compare(left: Any, right: Any, **options: Any) -> DualResult:
         for value in (left, right)
     ]
     pairs = pair_up(rows[0], rows[1], (), ("left", "right"))
+    texts = other_texts(rows[0], rows[1], (), ("left", "right"))
     comparisons = tuple(compare_pair(pair, checked) for pair in pairs)
     settings = {name: said for name, said in settings_of(checked).items() if name != "device"}
     sides = SideFacts("left"), SideFacts("right")
     findings = explain_failures(comparisons) if checked.causes else None
-    report = build_report(sides, comparisons, settings, findings=findings)
+    report = build_report(sides, comparisons, settings, (texts,) if texts else (), findings=findings)
     report = with_pictures(replace(report, sort=checked.sort), comparisons, checked)
     return DualResult(report, comparisons)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dualcell.counted import listed, plural
 from dualcell.errors import OptionError
 from dualcell.parts import Matched
 from dualcell.settings import NONE_SUCH, Difference, Settings, compared, differences, not_compared
@@ -91,18 +92,10 @@ def _remarks(found: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     parts: dict[str, list[str]] = {}
     for part, said in found:
         parts.setdefault(said, []).append(part)
-    return tuple(f"{said} ({names[0]}{_more(len(names) - 1)})" for said, names in parts.items())
-
-
-def _more(count: int) -> str:
-    return f" and {count} more" if count else ""
+    return tuple(f"{said} ({listed(names, 1)})" for said, names in parts.items())
 
 
 def _summary(rows: int, count: int, parts: int, leftover: int) -> str:
-    what = f"{_plural(count, 'setting')} of {_plural(parts, 'part')}"
+    what = f"{plural(count, 'setting')} of {plural(parts, 'part')}"
     said = f"{rows} of {what} {'differs' if rows == 1 else 'differ'}" if rows else f"{what} agree"
-    return f"{said}; {_plural(leftover, 'kind')} of parts without a partner" if leftover else said
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{said}; {plural(leftover, 'kind')} of parts without a partner" if leftover else said

@@ -8,6 +8,7 @@ the first one found, and at the end everything is as the first one left it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -21,7 +22,7 @@ from dualcell.captures import Captured
 from dualcell.coded import Array, HostArray, copied
 from dualcell.devices import host
 from dualcell.environment import framework_of
-from dualcell.errors import DualError
+from dualcell.errors import DualError, in_a_line
 from dualcell.frameworks.registry import array_adapter, block_adapter, loaded_states
 from dualcell.noise import Again, Noise, Referee, distance, measurable
 from dualcell.options import Options
@@ -99,11 +100,10 @@ class Turns:
             self._end()
             self.first.abandon(type(error).__name__)
             return False
-        self.current.drop()
         self._end()
         if isinstance(error, Exception):
             self.notes.append(
-                f"the cell run again, {_WORDS[str(self._turn)]}, raised {type(error).__name__}: {_first_line(error)}; "
+                f"the cell run again, {_WORDS[str(self._turn)]}, raised {in_a_line(error)}; "
                 f"so nothing more is said about its noise"
             )
         else:
@@ -212,11 +212,18 @@ class Turns:
     # --- the end ---
 
     def _end(self) -> None:
-        """Leave everything as the first run left it."""
-        self._around.close()
-        if self._turn not in (None, "written"):
-            self._after.put_back()
-        self._silence.close()
+        """Leave everything as the first run left it; what resists is said, and keeps nothing else from its place."""
+        try:
+            with ExitStack() as last:
+                last.callback(self._silence.close)
+                if self._turn not in (None, "written"):
+                    last.callback(self._after.put_back)
+                    last.callback(self._around.close)
+                    last.callback(self.current.drop)
+                else:
+                    last.callback(self._around.close)
+        except Exception as error:
+            self.notes.append(f"not everything could be put back: {in_a_line(error)}")
 
     def _found(self) -> Again:
         if self.cell.options.noise and not self._moved and not self.notes:
@@ -248,9 +255,12 @@ class _Moment:
         self._restore()
 
 
+_SHELLS = re.compile(r"_{1,3}|_i{0,3}|_i?[0-9]+|_[ido]h|_exit_code|__\w+__|In|Out|get_ipython|exit|quit|open")
+
+
 def _is_cells(name: str) -> bool:
-    """Whether a name is the user's; `_`, `In` and their like are the shell's."""
-    return not name.startswith("_") and name not in ("In", "Out", "get_ipython", "exit", "quit", "open")
+    """Whether a name is the user's; `_`, `_1`, `In` and their like are the shell's."""
+    return not _SHELLS.fullmatch(name)
 
 
 class _Births:
@@ -359,10 +369,10 @@ def _widened(array: HostArray) -> Array | None:
 
 def _born(visit: Callable[[Any, Any], None]) -> ExitStack:
     """Show `visit` the weights that any framework's layers make."""
-    stack = ExitStack()
-    for state in loaded_states():
-        stack.enter_context(state.born(visit))
-    return stack
+    with ExitStack() as stack:  # a framework that refuses leaves no other one watched
+        for state in loaded_states():
+            stack.enter_context(state.born(visit))
+        return stack.pop_all()
 
 
 def _seeded(cell: Cell) -> Cell:

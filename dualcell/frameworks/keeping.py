@@ -1,13 +1,23 @@
-"""What calls of a model leave behind in it, put back: `unchanged`. For calls on stand-ins, which nobody asked for."""
+"""What was remembered, put back: `put_back`; and what calls of a model leave behind in it: `unchanged`.
+
+Such calls are on stand-ins, which nobody asked for.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 Restore = Callable[[], None]
+
+
+def put_back(restores: Iterable[Restore]) -> None:
+    """Call all of them, in order; one that fails keeps no other from its work, and its error comes at the end."""
+    with ExitStack() as everything:
+        for restore in reversed([*restores]):
+            everything.callback(restore)
 
 
 @contextmanager
@@ -23,8 +33,7 @@ def unchanged(parts: Iterable[Any]) -> Generator[None]:
     try:
         yield
     finally:
-        for restore in restores:
-            restore()
+        put_back(restores)
 
 
 def _of(part: Any) -> Iterator[Restore]:

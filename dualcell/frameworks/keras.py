@@ -128,9 +128,9 @@ def _seed(seed: int) -> Generator[None]:
     `keras.utils.set_random_seed` would do, but it imports TensorFlow on every backend.
     """
     old = {name: global_state.get_global_attribute(name) for name in _SEED_STATE}
-    global_state.set_global_attribute("global_random_seed", seed)
-    global_state.set_global_attribute("global_seed_generator", None)
     try:
+        global_state.set_global_attribute("global_random_seed", seed)
+        global_state.set_global_attribute("global_seed_generator", None)
         yield
     finally:
         for name, value in old.items():
@@ -141,9 +141,9 @@ def _seed(seed: int) -> Generator[None]:
 def _dtype(dtype: str) -> Generator[None]:
     """Set floatx and the policy of new layers: Keras keeps them apart once a layer was made."""
     floatx, policy = keras.config.floatx(), global_state.get_global_attribute("dtype_policy")
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
     try:
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)
         yield
     finally:
         keras.config.set_floatx(floatx)

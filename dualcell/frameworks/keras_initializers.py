@@ -32,9 +32,9 @@ def torch_defaults(library: Any) -> Generator[None]:
     """
     kinds = {getattr(library.layers, name): row for name, row in _DRAWN.items() if hasattr(library.layers, name)}
     before = [(kind, vars(kind)["__init__"]) for kind in kinds if "__init__" in vars(kind)]
-    for kind, original in before:
-        kind.__init__ = _instead(original, kinds[kind], library)
     try:
+        for kind, original in before:
+            kind.__init__ = _instead(original, kinds[kind], library)
         yield
     finally:
         for kind, original in before:

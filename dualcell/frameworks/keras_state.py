@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src.backend.common import variables
+
+from dualcell.frameworks.keeping import put_back
 
 _HOLDERS = (keras.Layer, keras.optimizers.Optimizer, keras.metrics.Metric, keras.random.SeedGenerator)
 
@@ -32,16 +35,9 @@ class KerasStates:
         before = [(variable, np.array(keras.ops.convert_to_numpy(variable.value))) for variable in self.tensors(value)]
         flatten: Any = getattr(value, "_flatten_layers", tuple)
         layers = flatten()
-        trainable = [(layer, layer.trainable) for layer in layers]
-
-        def restore() -> None:
-            for layer, flag in trainable:
-                if layer.trainable != flag:
-                    layer.trainable = flag
-            for variable, values in before:
-                variable.assign(values)
-
-        return restore
+        restores = [partial(_set_trainable, layer, layer.trainable) for layer in layers]
+        restores += [partial(variable.assign, values) for variable, values in before]
+        return lambda: put_back(restores)
 
     @contextmanager
     def born(self, visit: Callable[[Any, Any], None]) -> Generator[None]:
@@ -68,6 +64,11 @@ class KerasStates:
     def in_float64(self) -> Generator[None]:
         """Keras' defaults are set by the block's `--dtype`; a dtype given in code stays."""
         yield
+
+
+def _set_trainable(layer: Any, flag: bool) -> None:
+    if layer.trainable != flag:
+        layer.trainable = flag
 
 
 def _is_eager() -> bool:

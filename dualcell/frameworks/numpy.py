@@ -83,9 +83,9 @@ def host_seed(seed: int | None) -> Generator[None]:
         yield
         return
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
     try:
+        random.seed(seed)
+        np.random.seed(seed)
         yield
     finally:
         random.setstate(python_state)

@@ -166,9 +166,9 @@ def _seed(seed: int) -> Generator[None]:
     eager: Any = context.context()
     generator = stateful_random_ops.global_generator
     old_seed, sequence = eager._seed, getattr(eager, "_rng", None)  # noqa: SLF001
-    tf.random.set_seed(seed)
-    tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
     try:
+        tf.random.set_seed(seed)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
         yield
     finally:
         stateful_random_ops.global_generator = generator

@@ -85,8 +85,8 @@ def _seed(seed: int) -> Generator[None]:
     """`tf_keras.utils.set_random_seed`, with its own generator put back on exit."""
     state = vars(vars(tf_keras.src.backend)["_SEED_GENERATOR"])
     old = state.get("generator")
-    tf_keras.utils.set_random_seed(seed)
     try:
+        tf_keras.utils.set_random_seed(seed)
         yield
     finally:
         state["generator"] = old

@@ -23,9 +23,9 @@ def keras_defaults() -> Generator[None]:
     Attention: glorot_uniform of each projection, as Keras has it from 3.15 on. PReLU: 0.
     """
     before = [(kind, verb, vars(kind)[verb]) for kind, (verb, _) in _DRAWN.items()]
-    for kind, verb, original in before:
-        setattr(kind, verb, _instead(original, _DRAWN[kind][1]))
     try:
+        for kind, verb, original in before:
+            setattr(kind, verb, _instead(original, _DRAWN[kind][1]))
         yield
     finally:
         for kind, verb, original in before:

@@ -11,6 +11,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
+from dualcell.frameworks.keeping import put_back
 from dualcell.frameworks.torch import kept_tensor
 
 
@@ -94,8 +95,7 @@ def _kept_module(module: torch.nn.Module) -> Callable[[], None]:
             for held, contents in dicts:
                 held.clear()
                 held.update(contents)
-        for put_back in tensors:
-            put_back()
+        put_back(tensors)
 
     return restore
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from dualcell.comparison import Comparison
+from dualcell.errors import in_a_line
 from dualcell.frameworks.registry import needed
 from dualcell.options import Options
 from dualcell.pictures.kinds import LAYERS
@@ -50,16 +52,26 @@ def with_pictures(report: Report, comparisons: Sequence[Comparison], options: Op
         if drawn and (time.monotonic() - started > MOST_SECONDS or _bytes(drawn.values()) > MOST_BYTES):
             break
         begun += 1
-        try:
+        with _noting(f"row {row.name!r}", notes):
             suited = [kind for kind in chosen(comparison, kinds) if not unsuited(comparison, kind)]
             made = panels(comparison, suited, None, options.reference)
             drawn[row.name] = tuple(_picture(panel, labels) for panel in made)
-        except Exception as error:
-            notes.append(f"row {row.name!r} could not be drawn: {type(error).__name__}: {error}")
     rows = tuple(replace(row, pictures=drawn.get(row.name, ())) for row in report.rows)
     notes += _remarks(comparisons, kinds, (len(drawn), len(waiting)), [row.name for row, _ in waiting[begun:]])
-    whole = (_picture(Panel(LAYERS, layers_of(report.rows)), labels),) if LAYERS in options.plot and report.rows else ()
+    whole: tuple[Picture, ...] = ()
+    if LAYERS in options.plot and report.rows:
+        with _noting("the layers", notes):
+            whole = (_picture(Panel(LAYERS, layers_of(report.rows)), labels),)
     return replace(report, rows=rows, pictures=whole, notes=(*report.notes, *notes))
+
+
+@contextmanager
+def _noting(what: str, notes: list[str]) -> Generator[None]:
+    """A picture that cannot be drawn is a note, and costs nothing else."""
+    try:
+        yield
+    except Exception as error:
+        notes.append(f"{what} could not be drawn: {in_a_line(error)}")
 
 
 def _bytes(pictures: Iterable[tuple[Picture, ...]]) -> int:

@@ -46,7 +46,7 @@ def ansi_html(text: str) -> str:
 
 
 def _span(codes: str, content: str) -> str:
-    names, styles = _look(codes.removeprefix("0;"))
+    names, styles = _look(codes)
     if not (names or styles):
         return content
     named = f' class="{" ".join(names)}"' if names else ""
@@ -83,7 +83,7 @@ def _palette(number: int) -> str:
     if number < 232:
         red, green, blue = (number - 16) // 36, (number - 16) // 6 % 6, (number - 16) % 6
         return _rgb([level and 55 + 40 * level for level in (red, green, blue)])
-    return _rgb([8 + 10 * min(number - 232, 23)] * 3)
+    return _rgb([8 + 10 * (number - 232)] * 3)
 
 
 _FIRST = (

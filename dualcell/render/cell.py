@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from dualcell.columns import columns_of
 from dualcell.render.code import code_html, code_text
 from dualcell.render.html import render_html, template
 from dualcell.render.lanes import lanes_html, lanes_text
 from dualcell.render.markdown import render_markdown
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import render_text
-from dualcell.render.words import columns_of, shortened
+from dualcell.render.words import shortened
 from dualcell.report import Report
 from dualcell.sources import Code
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from dualcell.columns import columns_of
 from dualcell.render.html import TINTS, template
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.text import COLOURS
-from dualcell.render.words import LONGEST_SENTENCE, columns_of, one_line, shortened
+from dualcell.render.words import LONGEST_SENTENCE, one_line, shortened
 from dualcell.sources import Code, CodeLine, level
 
 _GAP = "   "  # between two columns of text

@@ -41,6 +41,8 @@ def render_html(report: Report) -> str:
         "wide": room_for(row.name for row in report.rows),
         "said_of": lambda row: [column.said(row) for column in columns if column.said],
         "groups": _groups(report),
+        "has_before": report.has_before,  # here, as each goes through all rows
+        "has_noise": report.has_noise,
         "labels": [side.label for side in report.sides],
         "scale": scale,
         "legend": _legend(report, scale),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.distributions import Sizes
 from dualcell.initializers_report import InitializersReport, InitializersRow, Origin
 from dualcell.render.html import template
@@ -110,6 +111,5 @@ def _fixes(report: InitializersReport) -> list[str]:
             rows.setdefault(tuple(f"{label}: {fix}" for label, fix in sides if fix), []).append(row.name)
     lines: list[str] = []
     for fixes, names in rows.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        lines += [f"  {names[0]}{more}:", f"    {fixes[0]}", *(f"    or {fix}" for fix in fixes[1:])]
+        lines += [f"  {listed(names, 1)}:", f"    {fixes[0]}", *(f"    or {fix}" for fix in fixes[1:])]
     return lines

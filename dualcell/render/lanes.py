@@ -31,7 +31,7 @@ def lanes_text(lanes: Iterable[Lane], *, most: int | None = None) -> str:
         lanes: what is shown.
         most: of longer lanes the last characters, where the whole is at hand in another form.
     """
-    return "\n\n".join(_lane_text(lane, most) for lane in lanes)
+    return _speakable("\n\n".join(_lane_text(lane, most) for lane in lanes))
 
 
 def progress_html(progress: Progress, *, stacked: bool = False) -> str:
@@ -49,16 +49,17 @@ def progress_text(progress: Progress) -> str:
 def _drawn(lanes: Iterable[Lane], *, stacked: bool, progress: Progress | None = None) -> str:
     drawn = [{"lane": lane, "facts": _facts(lane), "items": [_item(one) for one in lane.shown]} for lane in lanes]
     page = template("lanes.html.jinja")
-    return str(page.render(lanes=drawn, stacked=stacked, progress=progress, style=_style())).strip() + "\n"
+    text = page.render(lanes=drawn, stacked=stacked, progress=progress, style=_style())
+    return _speakable(str(text)).strip() + "\n"
 
 
 def _item(one: Shown) -> dict[str, Any]:
     """What the template puts into a lane; `content` is HTML by now."""
     if one.kind in _PRINTED:
-        return {"kind": one.kind, "content": ansi_html(_speakable(one.data))}
+        return {"kind": one.kind, "content": ansi_html(one.data)}
     if one.kind == "text/html":
         return {"kind": "html", "content": one.data}
-    data = one.data if one.kind != "image/svg+xml" else base64.b64encode(one.data.encode()).decode("ascii")
+    data = one.data if one.kind != "image/svg+xml" else base64.b64encode(_speakable(one.data).encode()).decode("ascii")
     address = f"data:image/{_PICTURES[one.kind]};base64,{''.join(data.split())}"
     return {"kind": "picture", "content": escape(address), "width": one.width, "ground": _GROUNDS.get(one.ground)}
 
@@ -76,6 +77,8 @@ def _facts(lane: Lane) -> str:
     facts += [lane.device] if lane.device else []
     if lane.peak_bytes is not None:
         facts.append(f"peak memory of {lane.peak_of} {_size(lane.peak_bytes)}")
+    elif lane.peak_of:
+        facts.append(f"peak memory not counted ({one_line(lane.peak_of)})")
     return ", ".join(facts)
 
 
@@ -94,7 +97,7 @@ def _lane_text(lane: Lane, most: int | None) -> str:
 
 def _text_of(one: Shown) -> str:
     said = one.data if one.kind in _PRINTED else one.text or f"[{one.kind}]"
-    return _speakable(plain(said))
+    return plain(said)
 
 
 @cache

@@ -14,8 +14,12 @@ from dualcell.render.text import Column, drawn_in_words, header_line, reasons, r
 from dualcell.render.words import LONGEST_SENTENCE, from_to, one_line, shortened
 from dualcell.report import Report, Row, runs_of
 
-# what Markdown, its tables, HTML in it or formulas in it could be made of
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~$&#{}!]|(?<![^\W_])_|_(?![^\W_])")
+# what Markdown, its tables, HTML in it or formulas in it could be made of; and bare addresses, which become links
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<>|~$&#{}!]|(?<![^\W_])_|_(?![^\W_])|@|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):", re.IGNORECASE
+)
+# the begin of a line of code, or of a list
+_BEGIN = re.compile(r"\A(?: |[-+:](?=[-\s]|\Z)|[0-9](?=[0-9]*[.)](?:\s|\Z)))")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,7 +38,7 @@ def render_markdown(report: Report, before: str = "") -> str:
     facts = [header_line(side) for side in report.sides if header_line(side)]
     facts += [settings_line(report)] if report.settings else []
     lines = [*(f"note: {note}" for note in report.notes), *facts]
-    parts += [inert(shortened(line, LONGEST_SENTENCE)) for line in lines]
+    parts += [_line_of(shortened(line, LONGEST_SENTENCE)) for line in lines]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -45,7 +49,16 @@ def inert(text: str) -> str:
         >>> inert("a_b | <b> $x$ _c_")
         'a_b &#124; &#60;b&#62; &#36;x&#36; &#95;c&#95;'
     """
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", one_line(text))
+    return _SPECIAL.sub(_written_out, one_line(text))
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+def _line_of(text: str) -> str:
+    """A text that may stand at the begin of a line, too."""
+    return _BEGIN.sub(_written_out, inert(text))
 
 
 def code(text: str) -> str:
@@ -95,7 +108,7 @@ def _reasons(report: Report) -> list[str]:
     """Reruns, pictures in words, then why rows failed, with the lines to change."""
     said: list[str] = []
     for line in (*reruns(report), *drawn_in_words(report), *reasons(report)):
-        text = inert(shortened(line.text, LONGEST_SENTENCE))
+        text = _line_of(shortened(line.text, LONGEST_SENTENCE))
         change = code(line.code) if line.code else ""
         joint = ": " if line.code or line.words else ""
         said.append(f"{'  ' * (line.depth - 1)}- {text}{joint}{change}{inert(line.words)}")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dualcell.columns import columns_of
 from dualcell.render.terminal import ANYWHERE, Terminal
 from dualcell.render.words import (
     LONGEST_SENTENCE,
     code_and_words,
-    columns_of,
     duration,
     fitted,
     from_to,

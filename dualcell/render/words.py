@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
+
+from dualcell.columns import columns_of
 
 LONGEST_NAME, LONGEST_SENTENCE = 80, 1000  # characters
 
@@ -93,21 +94,6 @@ def duration(seconds: float) -> str:
         ('12.3 ms', '75.0 s')
     """
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def columns_of(text: str) -> int:
-    """How many columns of a terminal a text takes: two for wide East Asian characters, none for accents on others.
-
-    Examples:
-        >>> columns_of("probs"), columns_of("確率"), columns_of("e" + chr(0x301))
-        (5, 4, 1)
-    """
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )
 
 
 def fitted(text: str, columns: int) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.errors import FileError, PlanError
 from dualcell.paths import path_of
 
@@ -216,10 +217,10 @@ def _lacking(parts: set[tuple[int, int]], count: int) -> list[tuple[int, int]]:
 def _check_covered(document: Mapping[str, Any]) -> None:
     forgotten: list[str] = []
     for side, verb in (("target", "writes"), ("source", "reads")):
-        there, listed = left_out(document, side), document[side][LEFT_OUT]
-        gone = [name for name in there if name not in listed]
-        forgotten += [f"no row {verb} {_listed(gone)} of the {side}"] if gone else []
-        wrong = next((name for name in listed if name not in there), None)
+        there, named = left_out(document, side), document[side][LEFT_OUT]
+        gone = [name for name in there if name not in named]
+        forgotten += [f"no row {verb} {listed(gone, _MOST)} of the {side}"] if gone else []
+        wrong = next((name for name in named if name not in there), None)
         if wrong is not None:
             raise PlanError(
                 f"{LEFT_OUT!r} of the {side} names {wrong}, but a row {verb} it, or something else speaks of it, or "
@@ -230,8 +231,3 @@ def _check_covered(document: Mapping[str, Any]) -> None:
             f"{', and '.join(forgotten)}, and {LEFT_OUT!r} does not name what is to be left out: was a row taken "
             f"out by hand? Put it back, name the weights under {LEFT_OUT!r} of their side, or {_AGAIN}"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more

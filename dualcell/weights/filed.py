@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dualcell.coded import HostArray, codes_of
+from dualcell.counted import listed
 from dualcell.errors import FileError
 from dualcell.files import open_file
 from dualcell.frameworks.base import ArrayFacts
 from dualcell.frameworks.registry import array_adapter
 from dualcell.mapped import numbered
-from dualcell.weights.guide import Guide, GuideSide, listed
+from dualcell.weights.guide import MOST, Guide, GuideSide
+from dualcell.weights.notation import unnumbered
 from dualcell.weights.plan import read
 
 Opened = Mapping[str, Any]
@@ -70,7 +71,7 @@ def _arrays(path: Path) -> dict[str, Any]:
         )
     others = [str(name) for name, value in opened.items() if not isinstance(name, str) or array_adapter(value) is None]
     if others:
-        raise FileError(f"{str(path)!r} holds more than arrays: {listed(others)}; {_alone(path, opened)}.")
+        raise FileError(f"{str(path)!r} holds more than arrays: {listed(others, MOST)}; {_alone(path, opened)}.")
     arrays = {_plain(name): value for name, value in opened.items()}
     for name, value in arrays.items():
         adapter: Any = array_adapter(value)
@@ -85,7 +86,7 @@ def _alone(path: Path, opened: Opened) -> str:
     inside = [str(name) for name, value in opened.items() if isinstance(value, Mapping) and _is_state(value)]
     if not inside:
         return "save a state dict alone: torch.save(net.state_dict(), 'weights.pt')"
-    which = "the state dict" if len(inside) == 1 else f"one of its state dicts ({listed(inside)})"
+    which = "the state dict" if len(inside) == 1 else f"one of its state dicts ({listed(inside, MOST)})"
     loaded = f"torch.load({path.name!r}, weights_only=True)[{inside[0]!r}]"
     return f"save {which} alone: torch.save({loaded}, 'weights.pt')"
 
@@ -123,13 +124,9 @@ def _renumbered(opened: dict[str, Any], side: GuideSide) -> dict[str, Any]:
     legacy = [[name for name in names if "vars" not in name.split("/")] for names in side.names.values()]
     for index in (0, -1):
         here = sorted((names[index] for names in legacy if names), key=numbered)
-        if here != there and [*map(_unnumbered, here)] == [*map(_unnumbered, there)]:
+        if here != there and [*map(unnumbered, here)] == [*map(unnumbered, there)]:
             return {name: opened[other] for name, other in zip(here, there, strict=True)}
     return opened
-
-
-def _unnumbered(name: str) -> str:
-    return re.sub(r"_\d+(?=/|$)", "", name)
 
 
 def _found(name: str, opened: Opened, side: GuideSide) -> list[str]:
@@ -147,8 +144,8 @@ def _check_names(path: Path, guide: Guide, opened: Opened, found: Mapping[str, S
         f"{name} is {there} in the file and {expected} in the plan"
         for name, expected, there in _shapes(guide, opened, found) if there != expected
     ]  # fmt: skip
-    said = [f"the file has no {listed(missing)}"] if missing else []
-    said += [f"the plan has no {listed(extra)}"] if extra else []
+    said = [f"the file has no {listed(missing, MOST)}"] if missing else []
+    said += [f"the plan has no {listed(extra, MOST)}"] if extra else []
     said += shapes[:_MOST] + ([f"{len(shapes) - _MOST} more shapes differ"] if len(shapes) > _MOST else [])
     if said:
         what = f"is for another file than {str(path)!r}: {'; '.join(said)}"

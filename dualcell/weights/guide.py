@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.errors import PlanError
 from dualcell.weights.document import COUNTS, NAMES, TIED, document_of, text_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
@@ -15,7 +16,7 @@ from dualcell.weights.plan import WeightPlan
 from dualcell.weights.rows import Draft
 
 Names = Mapping[str, tuple[str, ...]]
-_MOST = 4
+MOST = 4
 _SHARED = 1000  # layers that hold one array; a file could ask for any number
 
 
@@ -113,7 +114,7 @@ def check_complete(guide: Guide, *, partial: bool) -> None:
     left = (*guide.source.left, *guide.target.left)
     lacking = [f"{one.name}: {one.reason}" for one in guide.draft.problems]
     if left:
-        lacking.append(f"{listed(left)} {'has' if len(left) == 1 else 'have'} no partner")
+        lacking.append(f"{listed(left, MOST)} {'has' if len(left) == 1 else 'have'} no partner")
     if lacking and not partial:
         raise guide.refuse(
             f"is not complete: {'; '.join((*lacking, *guide.draft.hints))}. Pair them with overrides when it is made, "
@@ -121,9 +122,3 @@ def check_complete(guide: Guide, *, partial: bool) -> None:
         )
     if not guide.draft.rows:
         raise guide.refuse("has no row, so there is nothing to convert")
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first of several names, and how many more there are."""
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more

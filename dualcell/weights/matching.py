@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.errors import PlanError
 from dualcell.weights.crossings import crossed, input_pairs, partners
 from dualcell.weights.evidence import told_apart
@@ -243,8 +244,8 @@ class _Matcher:
         said: list[str] = []
         for side, name in enumerate(("source", "target")):
             layers = self.sides[side].layers
-            listed = [f"{layers[index].path!r} is {in_words(words)}" for index, words in used[side].items()][:_MOST]
-            said.append(f"in the {name} {'; '.join(listed)}")
+            uses = [f"{layers[index].path!r} is {in_words(words)}" for index, words in used[side].items()][:_MOST]
+            said.append(f"in the {name} {'; '.join(uses)}")
         return f"what is done with their inputs and results differs: {', and '.join(said)}"
 
     def _index(self, side: int, layer: Layer) -> int:
@@ -317,7 +318,7 @@ class _Matcher:
 
 def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
     """What is said of layers that are not as good as each other, and that only their order tells apart."""
-    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    sources, targets = (listed([repr(layer.path) for layer in side], _MOST) for side in (left, right))
     return (
         f"{sources} are wired alike, and so are {targets}; they are used in different ways, which do not say in both "
         f"models which is which, so they went by the order of definition. Copy with apply(check=...), or say "
@@ -327,7 +328,7 @@ def _guessed(left: Sequence[Layer], right: Sequence[Layer]) -> str:
 
 def _wired_otherwise(left: Sequence[Layer], right: Sequence[Layer]) -> str:
     """What is said of layers that feed others in one model than in the other."""
-    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    sources, targets = (listed([repr(layer.path) for layer in side], _MOST) for side in (left, right))
     return (
         f"{sources} are wired otherwise than {targets}, so they went by the order of definition. Copy with "
         f"apply(check=...), or say overrides={{{left[0].path!r}: {right[0].path!r}, ...}}"
@@ -365,7 +366,7 @@ def _undecided(left: Sequence[Layer], right: Sequence[Layer], reason: str, *, wi
     """What cannot be told apart, why, and what to write; what is wired alike gives the same outputs."""
     first = left[0]
     shape = "x".join(map(str, first.weights[0].canonical))
-    sources, targets = (_listed([layer.path for layer in side]) for side in (left, right))
+    sources, targets = (listed([repr(layer.path) for layer in side], _MOST) for side in (left, right))
     return (
         f"these {first.kind} layers of shape {shape} fit each other in several ways, and {reason}:\n"
         f"  source: {sources}\n  target: {targets}\n"
@@ -388,8 +389,3 @@ def _described(layer: Layer) -> str:
 
 
 _MOST = 6
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
-    return ", ".join(map(repr, paths[:_MOST])) + more

@@ -147,7 +147,7 @@ class _Side:
     def _names(self, expected: Arrays, label: str) -> dict[str, str]:
         if {p: facts[0] for p, facts in expected.items()} == {p: facts[0] for p, facts in self.arrays.items()}:
             return {path: path for path in expected}
-        saved, there = ([(_unnumbered(p), facts[0]) for p, facts in each.items()] for each in (expected, self.arrays))
+        saved, there = ([(unnumbered(p), facts[0]) for p, facts in each.items()] for each in (expected, self.arrays))
         if saved == there:
             return dict(zip(expected, self.arrays, strict=True))
         raise PlanError(f"it is for another {self.name} than this {label}: {self._difference(expected)}")
@@ -172,7 +172,8 @@ class _Side:
         )
 
 
-def _unnumbered(path: str) -> str:
+def unnumbered(path: str) -> str:
+    """A name in a file without the numbers by which Keras tells layers of one kind apart."""
     return re.sub(r"_\d+(?=/|$)", "", path)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dualcell.counted import listed
 from dualcell.errors import PlanError, did_you_mean
 from dualcell.weights.inventory import Inventory, Layer
 
@@ -129,8 +130,7 @@ _MOST = 8
 
 
 def _known(paths: Sequence[str]) -> str:
-    listed = ", ".join(map(repr, paths[:_MOST]))
-    return f" There are {listed}{f' and {len(paths) - _MOST} more' if len(paths) > _MOST else ''}." if paths else ""
+    return f" There are {listed([*map(repr, paths)], _MOST)}." if paths else ""
 
 
 def fits(source: Layer, target: Layer) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dualcell.coded import HostArray
+from dualcell.counted import listed, plural
 from dualcell.errors import PlanError
 from dualcell.frameworks.base import ModelAdapter
 from dualcell.frameworks.registry import array_adapter, model_adapter
@@ -138,7 +139,7 @@ class WeightPlan:
     def _suspects(self) -> list[str]:
         """What may be the reason if outputs differ, in sentences without their full stop."""
         ordered = [row for row in self.rows if row.by == "order"]
-        said = [f"{_plural(len(self.differences), 'setting')} of the layers {_differ(self.differences)}, see the plan"]
+        said = [f"{plural(len(self.differences), 'setting')} of the layers {_differ(self.differences)}, see the plan"]
         return (said if self.differences else []) + (
             [f"These went by the order of definition: {_pairs(ordered)}"] if ordered else []
         )
@@ -207,20 +208,20 @@ class WeightPlan:
             return [*self.draft.doubts]
         return [
             *self.draft.doubts,
-            f"{' and '.join(blind)} cannot be looked into without values, so {_plural(ordered, 'weight')} of several "
+            f"{' and '.join(blind)} cannot be looked into without values, so {plural(ordered, 'weight')} of several "
             f"with one shape went by the order of definition alone; if layers are called in another order, the "
             f"outputs of the two models differ after apply(): compare them, or say overrides={{...}}",
         ]
 
     def _summary(self) -> str:
-        weights = f"{_plural(len(self.rows), 'weight')} in {_plural(self.draft.layers, 'layer')}"
+        weights = f"{plural(len(self.rows), 'weight')} in {plural(self.draft.layers, 'layer')}"
         said = f"{weights} copied" if self.copied else f"{weights}: the plan is complete"
         said += "" if self.apart is None else f"; outputs differ by {self.apart:.2g} of the largest"
         if not self.complete:
             said = f"{weights} copied; the rest has no place" if self.copied else f"{weights}: the plan is not complete"
         if not self.differences:
             return said
-        return f"{said}; {_plural(len(self.differences), 'setting')} {_differ(self.differences)}"
+        return f"{said}; {plural(len(self.differences), 'setting')} {_differ(self.differences)}"
 
     def _check_dtypes(self, allow: bool) -> None:
         for row in self.rows:
@@ -264,12 +265,7 @@ _LEAVE_OUT = (
 def _listed(paths: Sequence[str], side: Inventory) -> str:
     """Some arrays of a model with their shapes."""
     arrays = arrays_of(side)
-    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
-    return ", ".join(f"{path} {arrays[path][0]}" for path in paths[:_MOST]) + more
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return listed([f"{path} {arrays[path][0]}" for path in paths], _MOST)
 
 
 def _differ(found: Sequence[Any]) -> str:
@@ -277,8 +273,7 @@ def _differ(found: Sequence[Any]) -> str:
 
 
 def _pairs(rows: Sequence[Row]) -> str:
-    more = f" and {len(rows) - _MOST} more" if len(rows) > _MOST else ""
-    return ", ".join(f"{row.source_name} -> {row.target.name}" for row in rows[:_MOST]) + more
+    return listed([f"{row.source_name} -> {row.target.name}" for row in rows], _MOST)
 
 
 def _said(one: Configuration) -> tuple[str, ...]:

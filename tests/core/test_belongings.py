@@ -93,6 +93,20 @@ def test_everything_is_put_back():
         assert drawn == [namespace["rng"].random(), namespace["old"].rand(), namespace["dice"].random()]
 
 
+def test_what_cannot_be_put_back_keeps_nothing_else_from_its_place():
+    class Stubborn(dict):
+        def clear(self):
+            raise RuntimeError("cannot be emptied")
+
+    namespace = {"first": [1], "table": Stubborn(a=1), "last": [1]}
+    restore = reachable(namespace, namespace).keep()
+    namespace["first"].append(2)
+    namespace["last"].append(2)
+    with pytest.raises(RuntimeError, match="cannot be emptied"):
+        restore()
+    assert (namespace["first"], namespace["last"]) == ([1], [1])
+
+
 def test_a_tensor_in_a_container_can_be_replaced():
     frozen = np.ones(2)
     frozen.flags.writeable = False

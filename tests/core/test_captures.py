@@ -165,6 +165,16 @@ def test_a_block_that_stopped_is_said_to_have_stopped():
     assert leaf.missing == "the torch block stopped before it bound 'y'"
 
 
+def test_what_a_block_that_stopped_could_not_bind_is_said_to_be_for_that():
+    who = Side(1, "torch", "keras", set(), set(), stopped=True)
+    taken = take(who, [read_request("a ~ b"), read_request("a ~ b.T")], [], {}, Recorder(capture), {})
+    assert taken.cut == "did not finish"
+    assert [leaf.missing for leaf in taken.rows.values()] == [
+        "the torch block stopped before it bound 'b'",
+        "the torch block did not finish; 'b.T' after the torch block raised NameError: name 'b' is not defined",
+    ]
+
+
 def test_a_shared_function_of_the_other_block_may_be_used():
     namespace = {"probs": np.ones(1), "f": lambda value: value + 1}
     assert rows(namespace, "f(probs)", bound={"probs"}, foreign={"f"})["f(probs)"].value.tolist() == [2.0]

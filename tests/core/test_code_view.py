@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from dualcell import compare, dual
+from dualcell.columns import columns_of
 from dualcell.options import COMPARE_OPTIONS, OptionError
 from dualcell.render import code as drawing
 from dualcell.render.cell import cell_html, cell_text
 from dualcell.render.page import page_html
 from dualcell.render.terminal import ANYWHERE, Terminal
-from dualcell.render.words import columns_of
 from dualcell.report import Report
 from dualcell.sources import Code, CodeLine, Outcome, mark
 

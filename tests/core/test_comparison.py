@@ -15,7 +15,7 @@ import dualcell
 from dualcell.captures import Captured, Captures, capture
 from dualcell.comparison import VERDICTS, compare_pair
 from dualcell.options import COMPARE_OPTIONS, Options, options_from
-from dualcell.pairs import Pair, pair_up
+from dualcell.pairs import Pair, other_texts, pair_up
 from dualcell.report import settings_of
 
 
@@ -185,6 +185,45 @@ def test_a_row_of_one_side_is_missing_on_the_other_with_its_label():
     assert pair.right.missing == "the torch side has no 'h.x'"
     [pair] = pair_up(Captures(), Captures({"h.x": leaf(1)}), (), ("keras", "torch"))
     assert pair.left.missing == "the keras side has no 'h.x'"
+
+
+@pytest.mark.parametrize("cut", ["did not run", "did not finish"])
+def test_a_row_that_a_block_did_not_come_to_is_missing_for_that(cut):
+    [pair] = pair_up(Captures({"y": leaf(1)}), Captures(cut=cut), (), ("keras", "torch"))
+    assert pair.right.missing == f"the torch block {cut}, so it has no 'y'"
+
+
+def texts_of(*sides):
+    return other_texts(*(Captures(dict(capture(side))) for side in sides), (), ("keras", "torch"))
+
+
+def test_texts_that_differ_are_a_note():
+    left = {"name": "relu", "same": "x", "raw": b"1", "y": np.ones(1), "kind": int, "only": "left"}
+    right = {"name": "gelu", "same": "x", "raw": b"2", "y": np.ones(1), "kind": float}
+    assert texts_of(left, right) == (
+        "texts differ, and only tensors are compared: .name is 'relu' on the keras side, 'gelu' on the torch side; "
+        ".raw is b'1' on the keras side, b'2' on the torch side"
+    )
+    assert texts_of(left, left) == ""
+    many = [["a" * 100] * 9, ["b" * 100] * 9]
+    assert texts_of(*many).endswith("; and 6 more")
+    assert "a" * 41 not in texts_of(*many)
+    assert "text" not in str(texts_of([1, "a"], [1, 2.0]))
+
+
+def test_a_result_has_the_note_on_texts_and_passes():
+    result = dualcell.compare({"y": 1.0, "name": "a"}, {"y": 1.0, "name": "b"})
+    assert result.passed
+    assert [row.name for row in result] == ["value.y"]
+    assert "value.name is 'a' on the left side, 'b' on the right side" in result.report.notes[0]
+    assert dualcell.compare({"y": 1.0, "name": "a"}, {"y": 1.0, "name": "a"}).report.notes == ()
+    with dualcell.dual("numpy: old", "numpy: new") as pair:
+        with pair.left:
+            found = {"y": np.ones(1), "name": "a"}
+        with pair.right:
+            found = {"y": np.ones(1), "name": "b"}
+    assert found["name"] == "b"
+    assert "found.name is 'a' on the old side, 'b' on the new side" in pair.result.report.notes[0]
 
 
 def test_a_structure_against_one_tensor_is_said():

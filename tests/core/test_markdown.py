@@ -81,6 +81,36 @@ def test_a_hostile_name_is_shown_as_it_is(name):
     assert set(re.findall(r"<(\w+)", html)) == set("p strong table thead tbody tr th td ul li code".split())
 
 
+ADDRESSES = ["https://x.org/a", "http://x.org", "HTTPS://x.org", "ftp://x.org", "www.x.org", "WWW.x.org/?a=b",
+             "a@x.org", "mailto:a@x.org", "xmpp:a@x.org/b", "see(https://x.org)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_an_address_is_no_link(name):
+    """Neither for whom a bare one is enough, as it is for GitHub and JupyterLab."""
+    report = dualcell.compare(X, X).report
+    report = replace(report, rows=(replace(report.rows[0], name=name),), notes=(name,), summary=name)
+    html = html_of(render_markdown(report))
+    assert "<a" not in html
+    assert [row[0] for row in cells(html)] == ["row", name]
+    assert not re.search(r"(?i)(https?|ftp)://|www\.|@|mailto:|xmpp:", render_markdown(report))
+
+
+BEGINNINGS = ["- a", "+ a", "* a", "1. a", "12) a", "    a", "> a", "# a", ": a", "---", "===", "- - a", "[ ] a"]
+
+
+@pytest.mark.parametrize("label", BEGINNINGS)
+def test_a_line_begins_nothing_but_itself(label):
+    """A label stands at the begin of its line, a row's name at the begin of an item."""
+    report = dualcell.compare(X, X * 2).report
+    first = replace(report.sides[0], label=label, facts={"numpy": "2"})
+    text = render_markdown(replace(report, sides=(first, report.sides[1]), rows=(replace(report.rows[0], name=label),)))
+    tags = set(re.findall(r"<(\w+)", html_of(text)))
+    assert tags == set(re.findall(r"<(\w+)", html_of(render_markdown(report))))
+    assert html_of(text).count("<li>") == html_of(render_markdown(report)).count("<li>")
+    assert re.search(rf"<p>\s*{re.escape(label.strip())}: numpy", html_of(text).replace("&gt;", ">"))
+
+
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_can_leave_its_cell(text):
@@ -110,6 +140,8 @@ def test_what_the_blocks_printed_stands_in_a_block_of_code():
 
 def test_words_with_underscores_stay_readable():
     assert inert("layer_1.attn_out") == "layer_1.attn_out"
+    assert inert("a: 1. -0.5") == "a: 1. -0.5"
+    assert inert("-0.5") == "-0.5"
 
 
 def test_a_result_can_be_saved_as_markdown(tmp_path):

@@ -137,6 +137,44 @@ def test_the_users_own_error_is_the_one_that_is_raised():
     assert "what came before could not be compared" in pair.result.report.notes[0]
 
 
+def notes(result):
+    return {row.name: row.figures.cause for row in result}
+
+
+def test_after_an_error_rows_are_missing_as_their_block_did_not_get_there():
+    with pytest.raises(ValueError, match="left"), dualcell.dual("numpy: old", "numpy: new", captures=["y"]) as pair:
+        with pair.left:
+            y = np.ones(1)
+            raise ValueError("left")
+        with pair.right:
+            y = np.ones(1)
+    assert notes(pair.result) == {"y": "the new block did not run, so it has no 'y'"}
+    with pytest.raises(ValueError, match="right"), dualcell.dual("numpy: old", "numpy: new") as pair:
+        with pair.left:
+            z = dualcell.tap("h", y)
+        with pair.right:
+            if len(y):
+                raise ValueError("right")
+            z = y
+    assert notes(pair.result) == {
+        "z": "the new block did not finish, so it has no 'z'", "h": "the new block did not finish, so it has no 'h'",
+    }  # fmt: skip
+    assert len(z) == 1
+
+
+def test_a_name_that_only_the_block_that_stopped_would_have_bound():
+    with pytest.raises(ValueError, match="right"), dualcell.dual("numpy: old", "numpy: new", captures=["w"]) as pair:
+        with pair.left:
+            pass
+        with pair.right:
+            if pair:
+                raise ValueError("right")
+            w = np.ones(1)
+            assert len(w) == 1
+    assert "the new block stopped before it bound 'w'" in notes(pair.result)["w"]
+    assert "neither" not in notes(pair.result)["w"]
+
+
 def test_a_dual_keeps_nothing_of_its_caller_alive():
     class Big:
         pass

@@ -95,6 +95,14 @@ def test_a_picture_that_fails_costs_no_table(monkeypatch):
     assert result.report.notes[0] == "row 'value.h0' could not be drawn: ZeroDivisionError: division by zero"
 
 
+def test_layers_that_fail_cost_neither_the_table_nor_the_other_pictures(monkeypatch):
+    monkeypatch.setattr(drawing, "layers_of", lambda _: 1 / 0)
+    result = dualcell.compare(*pair(1, failing=(0,)), plot="heat,layers", causes=False)
+    assert (result["value.h0"].verdict, result.report.pictures) == ("differs", ())
+    assert drawn(result) == {"value.h0": ["heat"]}
+    assert result.report.notes == ("the layers could not be drawn: ZeroDivisionError: division by zero",)
+
+
 def test_when_time_is_up_no_further_row_is_begun(monkeypatch):
     monkeypatch.setattr(drawing, "MOST_SECONDS", -1.0)
     result = dualcell.compare(*pair(3, failing=(0, 1, 2)), plot="hist", causes=False)

@@ -43,6 +43,22 @@ SHOWN = {
     "a bell": ("a\x07b", "ab"),
     "tabs": ("a\tb", "a\tb"),
     "unicode": ("größe 漢字\rG", "Größe 漢字"),
+    "a wide character is two columns": ("中文\rAB", "AB文"),
+    "half of a wide character is a space": ("中文\rA", "A 文"),
+    "the other half too": (f"中文{ESC}[3GB", "中B "),
+    "a wide character over two others": ("abcd\r中", "中cd"),
+    "back over a wide character": ("a中\b\bX", "aX "),
+    "wide characters after a line end": ("a\n中\bX\b\bY", "a\nYX"),
+    "behind wide characters": (f"中{ESC}[5GX", "中  X"),
+    "erased behind wide characters": (f"中文{ESC}[3G{ESC}[K", "中"),
+    "an accent stands on its letter": ("e\u0301x\rab", "ab"),
+    "an accent goes with its letter": ("e\u0301x\ra", "ax"),
+    "an accent stays with its letter": ("e\u0301x\bY", "e\u0301Y"),
+    "blanks over a bar that is cleared": ("50%\r   \r", ""),
+    "blanks over two bars": (f"1\n2{ESC}[A\r \n\r {ESC}[A\r", ""),
+    "blank lines above the cursor": ("\n \nx", "\n \nx"),
+    "lines that were printed empty": ("x\n\n\n", "x\n\n"),
+    "blanks of a colour": (f"x\n{ESC}[41m  ", f"x\n{ESC}[41m  {ESC}[0m"),
 }
 
 
@@ -63,7 +79,7 @@ def test_shown_one_character_at_a_time(case):
     assert screen.text().replace(f"{ESC}[0;", f"{ESC}[") == shown.replace(f"{ESC}[0;", f"{ESC}[")
 
 
-@given(st.text(alphabet="ab\n\r\b\x1b[0;1mK3A2J\t", max_size=60), st.integers(0, 60))
+@given(st.text(alphabet="ab\n\r\b\x1b[0;1mK3A2J\t中\u0301", max_size=60), st.integers(0, 60))
 def test_where_a_text_is_cut_makes_no_difference(text, cut):
     whole, parts = Screen(), Screen()
     whole.write(text)
@@ -76,13 +92,23 @@ def test_where_a_text_is_cut_makes_no_difference(text, cut):
 def test_what_is_no_code_is_all_there(text):
     screen = Screen()
     screen.write(f"{text}\n{text}")
-    assert screen.text() == (f"{text}\n{text}" if text else "")
+    assert screen.text() == (f"{text}\n{text}" if text.strip(" ") else text)
 
 
 def test_the_last_lines():
     screen = Screen()
     screen.write("".join(f"{number}\n" for number in range(1000)))
     assert screen.text(3) == "997\n998\n999"
+    few = Screen()
+    few.write("a\nb")
+    assert (few.text(3), few.text(2), few.text(1)) == ("a\nb", "a\nb", "b")
+
+
+def test_a_colour_holds_in_all_lines_of_the_next_piece():
+    screen = Screen()
+    screen.write(f"{ESC}[31m")
+    screen.write("a\nb\n")
+    assert screen.text() == f"{ESC}[31ma{ESC}[0m\n{ESC}[31mb{ESC}[0m"
 
 
 def test_a_million_characters_are_kept_and_take_time_in_proportion():
@@ -110,6 +136,13 @@ def test_an_unfinished_code_is_not_kept_for_ever():
     screen.write(f"{ESC}[" + "1" * 10_000)
     screen.write("text")
     assert screen.text().endswith("text")
+
+
+@pytest.mark.parametrize("code", ["{}m", "38;5;{}m", "38;2;1;2;{}m", "{}A", "{};3H"])
+def test_a_number_of_thousands_of_digits_is_none(code):
+    screen = Screen()
+    screen.write(f"a{ESC}[{code.format('3' * 5000)}b")
+    assert screen.text() == "ab"
 
 
 # what tqdm 4.67 writes for a bar in a bar, with `leave=False` for the inner one

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import dualcell
+from dualcell.columns import columns_of
 from dualcell.comparison import VERDICTS
 from dualcell.render.terminal import ANYWHERE, Terminal, terminal
 from dualcell.render.text import COLOURS, render_text
-from dualcell.render.words import columns_of
 
 X = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
 RESULT = dualcell.compare({"a": X, "loss": X, "lost": X}, {"a": X, "loss": X * 2})

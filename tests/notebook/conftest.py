@@ -21,6 +21,14 @@ __import__("dualcell.notebook", None, None, ["_sessions"])._sessions,
 __import__("dualcell.taps", None, None, ["_recorders"])._recorders,
 [name for name in get_ipython().user_ns if "dual" in name and name not in ("dualcell", "dual")],
 """
+HOOKS = """\
+import sys
+def hooks():
+    shell = get_ipython()
+    owners = (sys.stdout, sys.stderr, shell.display_pub, shell.displayhook)
+    names = ("write", "publish", "clear_output", "write_format_data")
+    return [id(vars(owner).get(name)) for owner in owners for name in names], [id(owner) for owner in owners]
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,3 +51,12 @@ def shell(kernel: Kernel) -> Iterator[Kernel]:
     kernel.succeed(AFRESH)
     yield kernel
     assert kernel.value(LEFT_BEHIND.replace("\n", " ")) == ([], [], [])
+
+
+@pytest.fixture
+def hooked(shell: Kernel) -> Iterator[Kernel]:
+    """The shell, and afterwards that nothing of its output is still replaced."""
+    shell.succeed(HOOKS)
+    before = shell.value("hooks()")
+    yield shell
+    assert shell.value("hooks()") == before

@@ -4,43 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.notebook.cells import cell, data
 from tests.notebook.kernel import INTERPRETERS, Kernel
-
-CELL = """\
-%%dual y{options}
-# --- numpy: one ---
-{left}
-y = np.ones(3)
-# --- numpy: two ---
-{right}
-y = np.ones(3)"""
-HOOKS = """\
-import sys
-def hooks():
-    shell = get_ipython()
-    owners = (sys.stdout, sys.stderr, shell.display_pub, shell.displayhook)
-    names = ("write", "publish", "clear_output", "write_format_data")
-    return [id(vars(owner).get(name)) for owner in owners for name in names], [id(owner) for owner in owners]
-"""
-
-
-def cell(left="pass", right="pass", options=""):
-    return CELL.format(left=left, right=right, options=options)
-
-
-def data(reply):
-    """The HTML of the only output."""
-    (content,) = [content for _, content in reply.messages if "data" in content]
-    return content["data"]["text/html"]
-
-
-@pytest.fixture
-def hooked(shell):
-    """The shell, and afterwards that nothing of its output is still replaced."""
-    shell.succeed(HOOKS)
-    before = shell.value("hooks()")
-    yield shell
-    assert shell.value("hooks()") == before
 
 
 def test_both_blocks_print_into_their_lanes(hooked):
@@ -116,6 +81,15 @@ def test_the_progress_bars_of_tqdm(hooked):
     assert "2/2" in left
     assert "5/5" in right.splitlines()[0]
     assert right.splitlines()[1:] == ["done"]
+
+
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
+def test_what_tqdm_writes_beside_its_bars(hooked):
+    bars = "from tqdm import tqdm\nfor i in tqdm(range(3), ncols=40{}): tqdm.write(f'message {{i}}')"
+    left, right = hooked.succeed(cell(bars.format(""), bars.format(", leave=False"))).lanes
+    *messages, bar = left.splitlines()
+    assert messages == right.splitlines() == ["message 0", "message 1", "message 2"]
+    assert bar.startswith("100%|")
 
 
 @pytest.mark.parametrize("kernel", ["main"], indirect=True)

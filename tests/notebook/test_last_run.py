@@ -63,6 +63,34 @@ def test_the_newest_run_is_the_last_though_an_edit_was_taken_back(shell):
     assert change(shell.run(CELL.format("y", 0.5))) == "worse"
 
 
+TWICE = """\
+%dual numpy
+y = np.ones(3)
+%dual numpy: new
+y = np.ones(3) + 0.5
+%dual diff y
+%dual numpy
+y = np.ones(3)
+%dual numpy: new
+y = np.ones(3) + 0.25
+%dual diff y"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_two_runs_in_one_cell_are_two(shell, known):
+    replies = [shell.run_as("one", TWICE) if known else shell.run(TWICE) for _ in range(2)]
+    assert ["last run" in text for text in replies[0].shown] == [False, False]
+    assert [re.search(r"(?m)^y .* (same|better|worse)\b", text)[1] for text in replies[1].shown] == ["same", "same"]
+
+
+def test_a_run_inside_a_block_is_another_one(shell):
+    inner = CELL.format("y", 1.0)
+    outer = CELL.format("y", 0.5).replace("y = z", f"get_ipython().run_cell({inner!r}); y = z", 1)
+    first, second = (shell.run_as("one", outer).shown[-1] for _ in range(2))
+    assert "last run" not in first
+    assert re.findall(r"(?m)^y .* (same|better|worse)\b", second) == ["same", "same"]
+
+
 def test_a_run_that_an_error_stopped_is_no_run(shell):
     shell.run_as("one", CELL.format("y", 0.5))
     stopped = shell.run_as("one", CELL.format("y", "nothing_of_this_name"))

@@ -205,6 +205,22 @@ def test_figures_of_later_runs_are_closed(shell):
     assert shell.value("len(plt.get_fignums())") == 1
 
 
+@pytest.mark.parametrize("kernel", ["main"], indirect=True)
+def test_later_runs_draw_on_no_figure_that_is_open(shell):
+    """A terminal's figures stay open, and what pyplot does without a name it does to the newest."""
+    shell.succeed("import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt; plt.close('all')")
+    shell.succeed("older = plt.figure(7); plt.plot([1])")
+    shell.succeed(SOFTMAX.replace("z = np.exp", "plt.plot([1, 2]); z = np.exp"))
+    assert shell.value("(plt.get_fignums(), len(older.axes[0].lines), plt.gcf() is older)") == ([7], 2, True)
+
+
+def test_names_that_begin_with_an_underscore_are_the_users_too(shell):
+    shell.succeed(SOFTMAX.replace("x = ", "_kept = x = ").replace("e = np.exp(x)", "_new = e = np.exp(x)"))
+    assert shell.value("(np.array_equal(_kept, x), np.array_equal(_new, np.exp(_kept)), _new.dtype.name)") == (
+        True, True, "float32",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

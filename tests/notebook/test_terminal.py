@@ -56,6 +56,25 @@ def test_the_blocks_of_a_terminal_stand_under_their_names(name, tmp_path):
     assert "-- numpy --\nleft" in terminal(name, tmp_path, PRINTING.format(""), encoding="ascii")
 
 
+UNFINISHED = """\
+%%dual y
+print("shared", end="")
+# --- numpy ---
+import sys
+sys.stderr.write("left"); y = 1
+# --- numpy: new ---
+y = 1"""
+
+
+@pytest.mark.kernel
+@each_interpreter
+def test_a_heading_stands_on_a_line_of_its_own(name, tmp_path):
+    """Also after output whose last line has no end, as that of a progress bar."""
+    text = terminal(name, tmp_path, UNFINISHED)
+    assert re.search(r"(?s)shared\n── numpy ──\n.*\n── new ──\n", text)
+    assert "\n\n── numpy ──" not in terminal(name, tmp_path, PRINTING.format(""))  # nothing stands above it
+
+
 @pytest.mark.kernel
 @each_interpreter
 def test_errors_in_a_terminal(name, tmp_path):
