@@ -49,15 +49,13 @@ class Net(nn.Module):
 
 
 class Layer(keras.layers.Layer):
-    """Some layers and weights by their shapes, and what is done with them."""
+    """Some weights by their shapes, and what is done with them."""
 
-    def __init__(self, run: Callable[..., Any], shapes: dict[str, tuple[int, ...]], **parts: Any) -> None:
-        super().__init__()
+    def __init__(self, run: Callable[..., Any], shapes: dict[str, tuple[int, ...]], name: str | None = None) -> None:
+        super().__init__(name=name)
         self.run = run
-        for name, shape in shapes.items():
-            setattr(self, name, self.add_weight(shape=shape, name=name))
-        for name, part in parts.items():
-            setattr(self, name, part)
+        for weight, shape in shapes.items():
+            setattr(self, weight, self.add_weight(shape=shape, name=weight))
 
     def call(self, given: Any) -> Any:
         return self.run(self, given)
