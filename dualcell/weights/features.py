@@ -28,6 +28,8 @@ _SEQUENCES = ("Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "
               "AdditiveAttention", "GroupedQueryAttention")  # fmt: skip
 # their outputs are other features
 _MIXING = ("Dense", "EinsumDense", "Embedding", "Matmul", "Einsum", "Dot", "Tensordot")
+# of which nothing hangs on the order of the features
+_REDUCING = ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std", "Norm", "Logsumexp")
 _TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange")
 
 
@@ -40,6 +42,9 @@ class Order:
     """
 
     segments: Segments | None
+
+
+_ONE = Order(((1,),))  # one number for all features
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ def _beside_merged(trace: Trace, orders: Mapping[int, Order]) -> dict[int, Segme
             continue
         merged = {order.segments for value in step.inputs if _is_merged(order := orders.get(value, Order(())))}
         if len(merged) == 1 and (segments := merged.pop()):
-            plain = (value for value in step.inputs if value in orders and not _is_merged(orders[value]))
+            others = (value for value in step.inputs if value in orders and orders[value] != _ONE)
+            plain = (value for value in others if not _is_merged(orders[value]))
             found |= dict.fromkeys(plain, segments)
     return found
 
@@ -245,6 +251,8 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
         if merged and not _makes(step):
             return Order(None) if _flattens(step) else _alike(step, merged)
         return _flattened(step, maps) if _flattens(step) else plain
+    if step.name in _REDUCING and shape_out[-1] == 1:
+        return _ONE
     if step.name in _MIXING or step.name in _SEQUENCES or not step.inputs:
         return Order(wanted.get(step.output, plain.segments))
     arriving = [orders.get(value, plain) for value in step.inputs]
@@ -252,7 +260,7 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
         return plain
     if step.name == "Concatenate":
         return _beside(arriving)
-    arriving = [order for order in arriving if order != Order(((1,),))]  # one number for all features
+    arriving = [order for order in arriving if order != _ONE]
     alike = shape_in[-1:] in (shape_out[-1:], (1,)) and all(order == arriving[0] for order in arriving)
     return arriving[0] if alike else Order(None)
 
