@@ -80,16 +80,15 @@ def feature_orders(trace: Trace) -> FeatureOrders:
 
 
 def _beside_merged(trace: Trace, orders: Mapping[int, Order]) -> dict[int, Segments]:
-    """Plain values that meet flattened maps of one order, number for number: that order."""
+    """Values that meet flattened maps of one order, number for number: that order."""
     found: dict[int, Segments] = {}
     for step in trace.steps:
         if len(step.inputs) < 2 or step.name in _MIXING or step.name == "Concatenate" or len(step.shapes[1]) != 2:
             continue
         merged = {order.segments for value in step.inputs if _is_merged(order := orders.get(value, Order(())))}
         if len(merged) == 1 and (segments := merged.pop()):
-            others = (value for value in step.inputs if value in orders and orders[value] != _ONE)
-            plain = (value for value in others if not _is_merged(orders[value]))
-            found |= dict.fromkeys(plain, segments)
+            beside = (value for value in step.inputs if value in orders and orders[value] != _ONE)
+            found |= dict.fromkeys(beside, segments)
     return found
 
 
