@@ -40,7 +40,8 @@ class Net(nn.Module):
 
     def __init__(self, run: Callable[..., Any], **parts: Any) -> None:
         super().__init__()
-        self.run, self.takes = run, len(signature(run).parameters) - 1
+        self.run = run
+        self.takes = sum(each.default is each.empty for each in signature(run).parameters.values()) - 1
         for name, part in parts.items():
             setattr(self, name, part)
 

@@ -112,30 +112,40 @@ def test_flatten_that_says_what_was_found_changes_nothing(name, said):
     agree(MET[name], flatten=said)
 
 
-def test_a_sum_of_features_that_lie_otherwise_is_asked_about():
-    make = flat(
-        lambda z, maps: z + layers.Flatten()(layers.Permute((2, 1, 3))(maps)),
-        lambda net, z, maps: z + maps.transpose(2, 3).flatten(1),
-    )
-    refused(make, "the order of the features of 'head' is not known")
+MATRIX = noise(40, 40, seed=2)
+ASKED = {
+    "turned maps": flat(lambda z, maps: z + layers.Flatten()(layers.Permute((2, 1, 3))(maps)),
+                        lambda net, z, maps: z + maps.transpose(2, 3).flatten(1)),
+    "a constant matrix": flat(lambda z, _: z + ops.matmul(z, MATRIX),
+                              lambda net, z, _: z + z @ torch.as_tensor(MATRIX)),
+    "a recurrent layer": flat(lambda z, maps: z + layers.GRU(40, name="inner")(ops.mean(maps, 1)),
+                              lambda net, z, maps: z + net.inner(maps.mean(2).transpose(1, 2))[0][:, -1],
+                              inner=lambda: nn.GRU(2, 40, batch_first=True)),
+    "some features": flat(lambda z, _: layers.Concatenate()([z[:, :8]] * 5), lambda net, z, _: z[:, :8].repeat(1, 5)),
+    "one feature": flat(lambda z, _: z * z[:, 7:8], lambda net, z, _: z * z[:, 7:8]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_features_whose_order_is_not_known_are_asked_about(name):
+    refused(ASKED[name], "the order of the features of 'head' is not known")
 
 
 # --- decoders ---
 
 
-def generator(*model_layers, module=None):
+def generator(*model_layers, module=None, channels=3, norm=False):
     def make():
         def run(x):
             for layer in (layer() for layer in model_layers):
                 x = layer(x)
             return x
 
-        def forward(net, x):
-            return module(net, net.d(x))
-
-        conv = nn.ConvTranspose2d(3, 2, 3)
-        return Pair(symbolic(run, (6,)), Net(forward, d=nn.Linear(6, 48), b=nn.BatchNorm1d(48), c=conv), CODES,
-                    result=channels_first)  # fmt: skip
+        parts = {"d": nn.Linear(6, 16 * channels), "c": nn.ConvTranspose2d(channels, 2, 3)}
+        parts |= {"b": nn.BatchNorm1d(48)} if norm else {}
+        return Pair(
+            symbolic(run, (6,)), Net(lambda net, x: module(net, net.d(x)), **parts), CODES, result=channels_first
+        )
 
     return make
 
@@ -149,6 +159,8 @@ DECODERS = {
                        module=lambda net, z: net.c(z.unflatten(1, (3, 4, 4)))),
     "view": generator(lambda: layers.Dense(48), lambda: layers.Reshape((4, 4, 3)), turned,
                       module=lambda net, z: net.c(z.view(-1, 3, 4, 4))),
+    "cube": generator(lambda: layers.Dense(64), lambda: layers.Reshape((4, 4, 4)), turned,
+                      module=lambda net, z: net.c(z.unflatten(1, (4, 4, 4))), channels=4),
     "activated": generator(lambda: layers.Dense(48), layers.ReLU, lambda: layers.Reshape((4, 4, 3)), turned,
                            module=lambda net, z: net.c(z.relu().unflatten(1, (3, 4, 4)))),
 }  # fmt: skip
@@ -156,20 +168,13 @@ DECODERS = {
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_gives_its_maps_with_their_channels_first(name):
-    make = DECODERS[name]
-
-    def without_norm():
-        pair = make()
-        del pair.module.b
-        return pair
-
-    agree(without_norm)
+    agree(DECODERS[name])
 
 
 NORMED = generator(
     lambda: layers.Dense(48, name="d"), lambda: layers.BatchNormalization(epsilon=1e-5, name="b"),
     lambda: layers.LeakyReLU(negative_slope=0.2), lambda: layers.Reshape((4, 4, 3)), turned,
-    module=lambda net, z: net.c(functional.leaky_relu(net.b(z), 0.2).unflatten(1, (3, 4, 4))),
+    module=lambda net, z: net.c(functional.leaky_relu(net.b(z), 0.2).unflatten(1, (3, 4, 4))), norm=True,
 )  # fmt: skip
 
 
@@ -178,17 +183,8 @@ def test_a_norm_before_the_reshape_has_the_same_order():
 
 
 def test_a_decoder_whose_module_keeps_the_channels_last_is_asked_about():
-    model_layers = (lambda: layers.Dense(48, name="k"), lambda: layers.Reshape((4, 4, 3)), turned)
-
-    def without_norm(module):
-        def make():
-            pair = generator(*model_layers, module=module)()
-            del pair.module.b
-            return pair
-
-        return make
-
-    make = without_norm(lambda net, z: net.c(z.unflatten(1, (4, 4, 3)).permute(0, 3, 1, 2)))
+    make = generator(lambda: layers.Dense(48, name="k"), lambda: layers.Reshape((4, 4, 3)), turned,
+                     module=lambda net, z: net.c(z.unflatten(1, (4, 4, 3)).permute(0, 3, 1, 2)))  # fmt: skip
     refused(make, "'k' gives maps with their channels last, and so does 'd', whose features are split that way. Say "
                   "flatten={'k': None} if its axes are moved after that, as in view(...).permute(0, 3, 1, 2), or "
                   "overrides={'k': 'd'} if not.")  # fmt: skip
@@ -251,3 +247,12 @@ def test_flatten_that_names_no_layer_or_no_such_maps_is_refused(way):
         dualcell.plan_weights(*sides, flatten={"by": (4, 4)})
     with pytest.raises(PlanError, match=r"takes 16 features, and maps of \(4, 5\) have another number"):
         dualcell.plan_weights(*sides, flatten={"bi": (4, 5)})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_flatten_names_no_wrapper_of_what_takes_no_maps(way):
+    model = symbolic(lambda x: layers.Bidirectional(layers.LSTM(5, return_sequences=True), name="bi")(x), (5, 16))
+    read = nn.LSTM(16, 5, batch_first=True, bidirectional=True)
+    sides = Pair(model, Net(lambda net, x: net.read(x)[0], read=read), None).sides(way)
+    with pytest.raises(PlanError, match="flatten: no matched layer is called 'bi'"):
+        dualcell.plan_weights(*sides, flatten={"bi": (4, 4)})

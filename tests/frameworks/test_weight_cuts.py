@@ -9,6 +9,7 @@ from keras import layers, ops
 from torch import nn
 from torch.nn import functional
 
+import dualcell
 from tests.frameworks.both_ways import Net, Pair, agree, channels_first, noise, noted, refused, symbolic
 
 VECTORS, WORDS, IMAGES = noise(4, 8), noise(2, 5, 8), noise(2, 4, 4, 3)
@@ -110,8 +111,6 @@ def test_parts_in_another_order_are_refused_with_the_order(name):
 
 
 def test_an_override_says_that_parts_are_the_same():
-    import dualcell
-
     pair = glu((1, 0))()
     assert dualcell.plan_weights(pair.model, pair.module, {"fused": "a"}).complete
 
@@ -125,6 +124,8 @@ SPELLINGS = {
              lambda y: (z := y.view(-1, 2, 8))[:, 1] * z[:, 0].sigmoid()),
     "unflatten": (lambda y: (z := y.unflatten(1, (2, 8)))[:, 0] * z[:, 1].sigmoid(),
                   lambda y: (z := y.unflatten(1, (2, 8)))[:, 1] * z[:, 0].sigmoid()),
+    "reshaped parts": (lambda y: ((z := y.chunk(2, 1))[0].reshape(-1, 4) * z[1].reshape(-1, 4).sigmoid()).view(-1, 8),
+                       lambda y: ((z := y.chunk(2, 1))[1].reshape(-1, 4) * z[0].reshape(-1, 4).sigmoid()).view(-1, 8)),
     "unbind": (lambda y: (z := y.reshape(-1, 2, 8).unbind(1))[0] * z[1].sigmoid(),
                lambda y: (z := y.reshape(-1, 2, 8).unbind(1))[1] * z[0].sigmoid()),
 }  # fmt: skip
@@ -156,6 +157,9 @@ NOTED = {
     "not one result": lambda y: y[:, 2:8].sum(1, keepdim=True) + y[:, :8] * y[:, 8:].sigmoid(),
     "with a gap": lambda y: y[:, :8] * functional.pad(y[:, 9:], (0, 1)).sigmoid(),
     "one in four": lambda y: (z := y.chunk(4, 1))[0].repeat(1, 2) * torch.cat(z[2:], 1).sigmoid(),
+    "of each head": lambda y: ((z := y.view(-1, 2, 8).chunk(2, -1))[0] * z[1].sigmoid()).flatten(1),
+    "of each head, by name": lambda y: ((z := y.view(-1, 2, 8).chunk(2, dim=-1))[0] * z[1].sigmoid()).flatten(1),
+    "of each of two": lambda y: ((z := y.view(-1, 2, 8))[..., :4] * z[..., 4:].sigmoid()).flatten(1),
     "interleaved": lambda y: (z := y.view(-1, 8, 2))[..., 0] * z[..., 1].sigmoid(),
     "other words": lambda y: (z := y.chunk(2, 1))[0].erf() * z[1].lgamma(),
 }  # fmt: skip
@@ -271,3 +275,18 @@ def test_operations_with_an_order_of_channels_of_their_own_are_noted(name):
         "{} and {}: the frameworks have an order of channels of their own in " + name + "; copy with apply(check=...)"
     )
     noted(OWN_ORDER[name], said.format("'first'", "'a'"), said.format("'a'", "'first'"))
+
+
+def by_hand(maps):
+    count, _, height, width = maps.shape
+    return maps.view(count, 3, 2, 2, height, width).permute(0, 1, 4, 2, 5, 3).reshape(count, 3, 2 * height, 2 * width)
+
+
+def test_an_order_of_one_framework_is_not_noted_between_its_own_models():
+    one, other = (
+        Net(lambda net, x, run=run: net.b(run(net.a(x))), a=nn.Conv2d(3, 12, 1), b=nn.Conv2d(3, 3, 1))
+        for run in (nn.PixelShuffle(2), by_hand)
+    )
+    maps = torch.as_tensor(channels_first(IMAGES))
+    assert dualcell.plan_weights(one, other).apply().table.notes == ()
+    torch.testing.assert_close(one(maps), other(maps))

@@ -193,6 +193,13 @@ def states(x_state, y_state):
     )
 
 
+def unpacked_states(p, q, x):
+    """A tuple that is unpacked gives states that nobody takes."""
+    _, (_, p_cell) = p(x)
+    _, (q_hidden, _) = q(x)
+    return p_cell[-1] + q_hidden[-1]
+
+
 def leaky(x, slope):
     return layers.LeakyReLU(negative_slope=slope)(x)
 
@@ -204,11 +211,20 @@ TOLD = {
     "average pools": pools(layers.AveragePooling2D, functional.avg_pool2d),
     "max pools": pools(layers.MaxPooling2D, functional.max_pool2d),
     "h and c": states(1, 2), "c and h": states(2, 1),
+    "states unpacked": recurrent_twins(lambda a, b, x: layers.Add()([a(x)[1], b(x)[2]]), unpacked_states,
+                                       return_state=True),
+    "chain of places": twins(lambda a, b, x: ops.concatenate([x, ops.concatenate([a(x), b(x)], 1)], 1),
+                             lambda p, q, x: torch.cat([x, q(x), p(x)], 1)),
     "last and mean": recurrent_twins(lambda a, b, x: layers.Add()([a(x)[:, -1], ops.mean(b(x), 1)]),
                                      lambda p, q, x: p(x)[0].mean(1) + q(x)[0][:, -1], return_sequences=True),
     "cumsum": twins(lambda a, b, x: ops.cumsum(a(x), 1) + b(x), lambda p, q, x: p(x) + q(x).cumsum(1), WORDS),
     "flip": twins(lambda a, b, x: a(x) + b(ops.flip(x, -1)), lambda p, q, x: p(x.flip(-1)) + q(x)),
     "flip after": twins(lambda a, b, x: a(x) + ops.flip(b(x), -1), lambda p, q, x: p(x).flip(-1) + q(x)),
+    "maximum": twins(lambda a, b, x: ops.maximum(ops.flip(a(x), -1), b(x)),
+                     lambda p, q, x: torch.maximum(p(x), q(x).flip(-1))),
+    "minimum": twins(lambda a, b, x: ops.minimum(ops.flip(a(x), -1), b(x)),
+                     lambda p, q, x: torch.minimum(p(x), q(x).flip(-1))),
+    "product": twins(lambda a, b, x: ops.flip(a(x), -1) * b(x), lambda p, q, x: p(x) * q(x).flip(-1)),
     "slopes": twins(lambda a, b, x: leaky(a(x), 0.1) + leaky(b(x), 0.3),
                     lambda p, q, x: functional.leaky_relu(p(x), 0.3) + functional.leaky_relu(q(x), 0.1)),
     "comparison": twins(lambda a, b, x: ops.cast(ops.greater(a(x), 0.0), "float32") + b(x),
