@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,12 +23,23 @@ def as_multiplied(layers: Sequence[Layer], trace: Trace) -> tuple[Layer, ...]:
     for step in trace.steps:
         name = plain_name(step.name)
         taken = [value for value in step.inputs[1:2] if value in held]
-        if name in ("matmul", "dot", "linear", "mm", "bmm") and taken:
-            turned[held[taken[0]]].add(is_turned[taken[0]] != (name == "linear"))
+        if name in ("matmul", "dot", "linear", "mm", "bmm", "einsum") and taken:
+            turned[held[taken[0]]].add(is_turned[taken[0]] != (name == "linear" or _sums_last(step.literal)))
         elif len(step.inputs) == 1 and step.inputs[0] in held and not step.stages:
             held[step.output] = held[step.inputs[0]]
             is_turned[step.output] = is_turned[step.inputs[0]] != (step.name in TURNS or name in TURNS)
     return tuple(_turned(layer) if turned.get(index) == {True} else layer for index, layer in enumerate(layers))
+
+
+def _sums_last(literal: str) -> bool:
+    """Whether an einsum sums over the second axis of the matrix it takes second.
+
+    Examples:
+        >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("bi,oi->bo", "bi,io->bo", "...i, oi -> ...o")]
+        [True, False, True]
+    """
+    found = re.search(r",\s*(\w)\w\s*->\s*([\w.]*)", literal)
+    return found is not None and found[1] in found[2]
 
 
 def _turned(layer: Layer) -> Layer:
