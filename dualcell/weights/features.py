@@ -30,6 +30,8 @@ _SEQUENCES = ("Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "
 _MIXING = ("Dense", "EinsumDense", "Embedding", "Matmul", "Einsum", "Dot", "Tensordot")
 # of which nothing hangs on the order of the features
 _REDUCING = ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std", "Norm", "Logsumexp")
+# which put features, or what they are made of, in places that hang on their order
+_PLACING = ("Roll", "Sort", "TopK", "Cumsum", "Cumprod")
 _TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange")
 
 
@@ -259,6 +261,8 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
         return plain
     if step.name == "Concatenate":
         return _beside(arriving)
+    if step.name in _PLACING:
+        return Order(None)
     arriving = [order for order in arriving if order != _ONE]
     alike = shape_in[-1:] in (shape_out[-1:], (1,)) and all(order == arriving[0] for order in arriving)
     return arriving[0] if alike else Order(None)
