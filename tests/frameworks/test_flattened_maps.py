@@ -87,6 +87,7 @@ MET = {
                        inner=linear(40, 1)),
     "normalized": flat(lambda z, _: z / (ops.sum(z, -1, keepdims=True) + 1.0),
                        lambda net, z, _: z / (z.sum(1, keepdim=True) + 1)),
+    "flipped": flat(lambda z, _: ops.flip(z, -1), lambda net, z, _: z.flip(-1)),
     "squeeze and excite": flat(
         lambda _, maps: layers.Flatten()(maps * layers.Reshape((1, 1, 2))(dense(ops.mean(maps, (1, 2)), "sigmoid", 2))),
         lambda net, _, maps: (maps * net.inner(maps.mean((2, 3))).sigmoid()[:, :, None, None]).flatten(1),
@@ -122,6 +123,10 @@ ASKED = {
                               lambda net, z, maps: z + net.inner(maps.mean(2).transpose(1, 2))[0][:, -1],
                               inner=lambda: nn.GRU(2, 40, batch_first=True)),
     "some features": flat(lambda z, _: layers.Concatenate()([z[:, :8]] * 5), lambda net, z, _: z[:, :8].repeat(1, 5)),
+    "rolled": flat(lambda z, _: ops.roll(z, 1, -1), lambda net, z, _: z.roll(1, -1)),
+    "sorted": flat(lambda z, _: ops.sort(z, -1), lambda net, z, _: z.sort(-1)[0]),
+    "largest": flat(lambda z, _: ops.top_k(z, 40)[0], lambda net, z, _: z.topk(40)[0]),
+    "cumsum": flat(lambda z, _: ops.cumsum(z, -1), lambda net, z, _: z.cumsum(-1)),
     "one feature": flat(lambda z, _: z * z[:, 7:8], lambda net, z, _: z * z[:, 7:8]),
 }  # fmt: skip
 
