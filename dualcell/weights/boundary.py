@@ -126,9 +126,9 @@ def _check(found: Match, sides: Sequence[Inventory]) -> None:
             )
         if _has_moved_maps(layer) and side.flow is not None and side.layers.index(other) in side.flow.turned:
             raise PlanError(
-                f"the order of the axes of {other.path!r} is not known: axes are moved before it is joined with others, and "
-                f"{layer.path!r} belongs to maps with their channels last. Keep it with its channels first, as the "
-                f"maps are, or leave it out with overrides={{{layer.path!r}: None}}."
+                f"the order of the axes of {other.path!r} is not known: axes are moved before it is joined with "
+                f"others, and {layer.path!r} is of maps with their channels last. Keep it with its channels first, as "
+                f"the maps are, or leave it out with overrides={{{layer.path!r}: None}}."
             )
         if layer.has_features and _has_channels_last(layer, other, side):
             raise PlanError(
