@@ -28,6 +28,7 @@ MODEL_PRODUCTS = {
     "at": (lambda layer, x: x @ layer.w, (8, 6)),
     "dot": (lambda layer, x: ops.dot(x, layer.w), (8, 6)),
     "einsum": (lambda layer, x: ops.einsum("bi,io->bo", x, layer.w), (8, 6)),
+    "dot of turned": (lambda layer, x: ops.dot(x, ops.transpose(layer.w)), (6, 8)),
     "einsum of the second": (lambda layer, x: ops.einsum("bi,oi->bo", x, layer.w), (6, 8)),
     "turned": (lambda layer, x: ops.matmul(x, ops.transpose(layer.w)), (6, 8)),
     "turned twice": (lambda layer, x: ops.matmul(x, ops.transpose(ops.transpose(layer.w))), (8, 6)),
@@ -37,6 +38,8 @@ MODULE_PRODUCTS = {
     "at": (lambda net, x: x @ net.w, (8, 6)),
     "at T": (lambda net, x: x @ net.w.T, (6, 8)),
     "at t()": (lambda net, x: x @ net.w.t(), (6, 8)),
+    "at mT": (lambda net, x: x @ net.w.mT, (6, 8)),
+    "mm of T": (lambda net, x: torch.mm(x, net.w.T), (6, 8)),
     "mm": (lambda net, x: torch.mm(x, net.w), (8, 6)),
     "transpose": (lambda net, x: torch.matmul(x, net.w.transpose(0, 1)), (6, 8)),
     "linear of T": (lambda net, x: functional.linear(x, net.w.T), (8, 6)),
@@ -84,6 +87,25 @@ def test_stacked_matrices_are_not_turned():
         return Pair(model, module, noise(2, 4, 4))
 
     agree(make)
+
+
+def tied():
+    """An embedding whose table also makes the results: in both models it lies as an embedding does."""
+    words = np.random.default_rng(0).integers(0, 8, (5, 3))
+
+    def run(x):
+        table = layers.Embedding(8, 8)
+        found = table(x)
+        return Layer(lambda _, values: ops.matmul(values, ops.transpose(table.embeddings)), {})(layers.Dense(8)(found))
+
+    module = Net(
+        lambda net, x: functional.linear(net.d(net.e(x)), net.e.weight), e=nn.Embedding(8, 8), d=nn.Linear(8, 8)
+    )
+    return Pair(symbolic(run, (3,), dtype="int32"), module, words)
+
+
+def test_weights_of_layers_are_not_turned():
+    agree(tied)
 
 
 # --- maps and tokens ---

@@ -139,18 +139,17 @@ def test_features_whose_order_is_not_known_are_asked_about(name):
 # --- decoders ---
 
 
-def generator(*model_layers, module=None, channels=3, norm=False):
+def generator(*model_layers, module=None, channels=3, norm=False, **parts):
     def make():
         def run(x):
             for layer in (layer() for layer in model_layers):
                 x = layer(x)
             return x
 
-        parts = {"d": nn.Linear(6, 16 * channels), "c": nn.ConvTranspose2d(channels, 2, 3)}
-        parts |= {"b": nn.BatchNorm1d(48)} if norm else {}
-        return Pair(
-            symbolic(run, (6,)), Net(lambda net, x: module(net, net.d(x)), **parts), CODES, result=channels_first
-        )
+        made = {"d": nn.Linear(6, 16 * channels), "c": nn.ConvTranspose2d(channels, 2, 3), **parts}
+        made |= {"b": nn.BatchNorm1d(48)} if norm else {}
+        net = Net(lambda net, x: module(net, net.d(x)), **made)
+        return Pair(symbolic(run, (6,)), net, CODES, result=channels_first)
 
     return make
 
@@ -187,9 +186,12 @@ def test_a_norm_before_the_reshape_has_the_same_order():
     agree(NORMED)
 
 
-def test_a_decoder_whose_module_keeps_the_channels_last_is_asked_about():
-    make = generator(lambda: layers.Dense(48, name="k"), lambda: layers.Reshape((4, 4, 3)), turned,
-                     module=lambda net, z: net.c(z.unflatten(1, (4, 4, 3)).permute(0, 3, 1, 2)))  # fmt: skip
+@pytest.mark.parametrize("unflatten", [lambda z: z.unflatten(1, (4, 4, 3)), nn.Unflatten(1, (4, 4, 3))])
+def test_a_decoder_whose_module_keeps_the_channels_last_is_asked_about(unflatten):
+    make = generator(
+        lambda: layers.Dense(48, name="k"), lambda: layers.Reshape((4, 4, 3)), turned,
+        module=lambda net, z: net.c(net.split(z).permute(0, 3, 1, 2)), split=unflatten,
+    )  # fmt: skip
     refused(make, "'k' gives maps with their channels last, and so does 'd', whose features are split that way. Say "
                   "flatten={'k': None} if its axes are moved after that, as in view(...).permute(0, 3, 1, 2), or "
                   "overrides={'k': 'd'} if not.")  # fmt: skip

@@ -159,6 +159,7 @@ NOTED = {
     "one in four": lambda y: (z := y.chunk(4, 1))[0].repeat(1, 2) * torch.cat(z[2:], 1).sigmoid(),
     "of each head": lambda y: ((z := y.view(-1, 2, 8).chunk(2, -1))[0] * z[1].sigmoid()).flatten(1),
     "of each head, by name": lambda y: ((z := y.view(-1, 2, 8).chunk(2, dim=-1))[0] * z[1].sigmoid()).flatten(1),
+    "of each head, by place": lambda y: ((z := y.view(-1, 4, 4).chunk(2, 2))[0] * z[1].sigmoid()).flatten(1),
     "of each of two": lambda y: ((z := y.view(-1, 2, 8))[..., :4] * z[..., 4:].sigmoid()).flatten(1),
     "interleaved": lambda y: (z := y.view(-1, 8, 2))[..., 0] * z[..., 1].sigmoid(),
     "other words": lambda y: (z := y.chunk(2, 1))[0].erf() * z[1].lgamma(),
@@ -168,6 +169,26 @@ NOTED = {
 @pytest.mark.parametrize("name", NOTED)
 def test_parts_that_cannot_be_told_are_noted(name):
     noted(spelled(NOTED[name]), f"the result of 'fused' or 'a' {UNTOLD}", f"the result of 'a' or 'fused' {UNTOLD}")
+
+
+def test_the_same_number_of_other_parts_is_noted():
+    def run(one, two, three, _):
+        return one + ops.tanh(two) + ops.sigmoid(three)
+
+    agree(parts(4, run, lambda y: (z := y.chunk(4, 1))[0] + z[1].tanh() + z[2].sigmoid()))
+    noted(parts(4, run, lambda y: (z := y.chunk(4, 1))[0] + z[1].tanh() + z[3].sigmoid()), UNTOLD)
+
+
+def test_moments_are_no_parts_of_the_features():
+    def make():
+        def run(x):
+            values = layers.Dense(4, name="fused")(x)
+            return values[:, 0] * ops.sigmoid(values[:, 1])
+
+        module = Net(lambda net, x: (y := net.a(x))[:, 0] * y[:, -1].sigmoid(), a=nn.Linear(8, 4))
+        return Pair(symbolic(run, (2, 8)), module, WORDS[:, :2])
+
+    agree(make)
 
 
 # --- axes ---

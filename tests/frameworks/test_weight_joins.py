@@ -175,8 +175,8 @@ def test_states_of_one_direction_are_parts_of_their_own():
 
     def make():
         def run(x):
-            first, state, _ = layers.LSTM(5, return_sequences=True, return_state=True)(x)
-            return layers.Dense(3, name="head")(layers.Concatenate()([state, layers.LSTM(5)(first)]))
+            first, state, _ = layers.LSTM(5, return_sequences=True, return_state=True, name="first")(x)
+            return layers.Dense(3, name="head")(layers.Concatenate()([state, layers.LSTM(5, name="second")(first)]))
 
         module = Net(
             lambda net, x: net.head(torch.cat([(h := net.r(x)[1][0])[-2], h[-1]], 1)),
@@ -184,4 +184,8 @@ def test_states_of_one_direction_are_parts_of_their_own():
         )  # fmt: skip
         return Pair(symbolic(run, (7, 6)), module, WORDS)
 
-    noted(make, UNTOLD)
+    noted(
+        make,
+        f"'head' takes ['first/cell', 'second/cell'] side by side, 'head' takes ['r', 'r']{UNTOLD}",
+        f"'head' takes ['r', 'r'] side by side, 'head' takes ['first/cell', 'second/cell']{UNTOLD}",
+    )
