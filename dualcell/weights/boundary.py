@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualcell.errors import PlanError, did_you_mean
-from dualcell.weights.axes import Features, in_words
+from dualcell.weights.axes import Features, Transpose, in_words
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import feature_axes
 from dualcell.weights.matching import Match, Matching
@@ -140,7 +140,7 @@ def _check(found: Match, sides: Sequence[Inventory]) -> None:
 
 def _has_moved_maps(layer: Layer) -> bool:
     """Whether it is a weight that stands alone, whose channels are brought before its space axes."""
-    return layer.kind == "weight" and len(layer.weights[0].shape) > 2 and bool(layer.weights[0].move)
+    return layer.kind == "weight" and any(isinstance(step, Transpose) for step in layer.weights[0].move)
 
 
 def _has_channels_last(layer: Layer, other: Layer, side: Inventory) -> bool:

@@ -226,7 +226,7 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
         arriving = _once(index for value in step.inputs for index in reach.get(value, ()))
         twisted = any(is_turned.get(value, False) for value in step.inputs) or step.name in TURNS
         done = {name for value in step.inputs for name in since.get(value, ())}
-        if twisted and len(step.inputs) > 1 and MERGES.get(plain_name(step.name)) != "matmul":
+        if twisted and len(step.inputs) > 1 and MERGES.get(plain_name(step.name)) in ("add", "mul", "sub", "div"):
             turned |= {alone[value] for value in step.inputs if value in alone}
         elif len(step.inputs) == 1 and step.inputs[0] in alone and not step.stages:
             alone[step.output] = alone[step.inputs[0]]
