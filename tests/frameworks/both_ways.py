@@ -35,6 +35,11 @@ def same(values: Any) -> Any:
     return values
 
 
+def held(*sizes: int) -> nn.Parameter:
+    """A weight that a module holds, in no layer."""
+    return nn.Parameter(torch.zeros(*sizes))
+
+
 class Net(nn.Module):
     """Some layers, and what is done with them: `run` takes the module and one input, or two."""
 

@@ -1,4 +1,4 @@
-"""Weights that stand alone: matrices, maps, tokens, statistics; how they lie is told by what is done with them."""
+"""Weights that stand alone: maps, tokens, scales, statistics; how they lie is told by what is done with them."""
 
 from __future__ import annotations
 
@@ -8,104 +8,11 @@ import pytest
 import torch
 from keras import layers, ops
 from torch import nn
-from torch.nn import functional
 
 import dualcell
-from tests.frameworks.both_ways import Layer, Net, Pair, agree, channels_first, noise, noted, refused, symbolic
+from tests.frameworks.both_ways import Layer, Net, Pair, agree, channels_first, held, noise, noted, refused, symbolic
 
 VECTORS, WORDS, IMAGES = noise(4, 8), noise(2, 4, 8), noise(2, 8, 8, 3)
-
-
-def held(*sizes):
-    return nn.Parameter(torch.zeros(*sizes))
-
-
-# --- matrices ---
-
-
-MODEL_PRODUCTS = {
-    "matmul": (lambda layer, x: ops.matmul(x, layer.w), (8, 6)),
-    "at": (lambda layer, x: x @ layer.w, (8, 6)),
-    "dot": (lambda layer, x: ops.dot(x, layer.w), (8, 6)),
-    "einsum": (lambda layer, x: ops.einsum("bi,io->bo", x, layer.w), (8, 6)),
-    "dot of turned": (lambda layer, x: ops.dot(x, ops.transpose(layer.w)), (6, 8)),
-    "einsum of the second": (lambda layer, x: ops.einsum("bi,oi->bo", x, layer.w), (6, 8)),
-    "turned": (lambda layer, x: ops.matmul(x, ops.transpose(layer.w)), (6, 8)),
-    "turned twice": (lambda layer, x: ops.matmul(x, ops.transpose(ops.transpose(layer.w))), (8, 6)),
-}
-MODULE_PRODUCTS = {
-    "linear": (lambda net, x: functional.linear(x, net.w), (6, 8)),
-    "at": (lambda net, x: x @ net.w, (8, 6)),
-    "at T": (lambda net, x: x @ net.w.T, (6, 8)),
-    "at t()": (lambda net, x: x @ net.w.t(), (6, 8)),
-    "at mT": (lambda net, x: x @ net.w.mT, (6, 8)),
-    "mm of T": (lambda net, x: torch.mm(x, net.w.T), (6, 8)),
-    "mm": (lambda net, x: torch.mm(x, net.w), (8, 6)),
-    "transpose": (lambda net, x: torch.matmul(x, net.w.transpose(0, 1)), (6, 8)),
-    "linear of T": (lambda net, x: functional.linear(x, net.w.T), (8, 6)),
-    "einsum": (lambda net, x: torch.einsum("bi,io->bo", x, net.w), (8, 6)),
-    "einsum of the second": (lambda net, x: torch.einsum("...i, oi -> ...o", x, net.w), (6, 8)),
-    "scaled": (lambda net, x: functional.linear(x, net.w * 0.5) * 2, (6, 8)),
-}
-
-
-def products(model_product, module_product, *, square):
-    def make():
-        (model_run, model_shape), (module_run, module_shape) = model_product, module_product
-        first, second = (((8, 8),) * 2) if square else (model_shape, module_shape)
-        model = symbolic(lambda x: layers.Dense(3)(Layer(model_run, {"w": first})(x)), (8,))
-        head = nn.Linear(8 if square else 6, 3)
-        module = Net(lambda net, x: net.head(module_run(net, x)), head=head, w=held(*second))
-        return Pair(model, module, VECTORS)
-
-    return make
-
-
-@pytest.mark.parametrize("square", [True, False])
-@pytest.mark.parametrize("name", MODULE_PRODUCTS)
-def test_a_matrix_lies_as_the_module_takes_it(name, square):
-    agree(products(MODEL_PRODUCTS["matmul"], MODULE_PRODUCTS[name], square=square))
-
-
-@pytest.mark.parametrize("square", [True, False])
-@pytest.mark.parametrize("name", MODEL_PRODUCTS)
-def test_a_matrix_lies_as_the_model_takes_it(name, square):
-    agree(products(MODEL_PRODUCTS[name], MODULE_PRODUCTS["linear"], square=square))
-
-
-def test_a_matrix_between_two_modules_stays_as_it_is_multiplied():
-    one = Net(lambda net, x: functional.linear(x, net.w), w=nn.Parameter(torch.rand(8, 8)))
-    other = Net(lambda net, x: x @ net.w, w=held(8, 8))
-    dualcell.plan_weights(one, other).apply()
-    assert torch.equal(one.w.T, other.w)
-
-
-def test_stacked_matrices_are_not_turned():
-    def make():
-        model = symbolic(lambda x: layers.Dense(3)(Layer(MODEL_PRODUCTS["matmul"][0], {"w": (2, 4, 8)})(x)), (4, 4))
-        module = Net(lambda net, x: net.head(torch.bmm(x, net.w)), head=nn.Linear(8, 3), w=held(2, 4, 8))
-        return Pair(model, module, noise(2, 4, 4))
-
-    agree(make)
-
-
-def tied():
-    """An embedding whose table also makes the results: in both models it lies as an embedding does."""
-    words = np.random.default_rng(0).integers(0, 8, (5, 3))
-
-    def run(x):
-        table = layers.Embedding(8, 8)
-        found = table(x)
-        return Layer(lambda _, values: ops.matmul(values, ops.transpose(table.embeddings)), {})(layers.Dense(8)(found))
-
-    module = Net(
-        lambda net, x: functional.linear(net.d(net.e(x)), net.e.weight), e=nn.Embedding(8, 8), d=nn.Linear(8, 8)
-    )
-    return Pair(symbolic(run, (3,), dtype="int32"), module, words)
-
-
-def test_weights_of_layers_are_not_turned():
-    agree(tied)
 
 
 # --- maps and tokens ---
@@ -167,6 +74,21 @@ def test_maps_that_are_turned_after_a_weight_was_added_do_not_matter():
     agree(positions((1, 4, 4, 4), (1, 4, 4, 4), (lambda layer, x: (y := x + layer.w) * ops.sigmoid(y) + y, module_run)))
 
 
+def test_positions_of_patches_stay():
+    """In PyTorch the maps are turned into a sequence before."""
+
+    def make():
+        def run(x):
+            patches = layers.Reshape((4, 4))(layers.Conv2D(4, 4, 4)(x))
+            return layers.Dense(3)(Layer(added, {"w": (1, 4, 4)})(patches))
+
+        module = Net(lambda net, x: net.o(net.c(x).flatten(2).transpose(1, 2) + net.w), c=nn.Conv2d(3, 4, 4, 4),
+                     o=nn.Linear(4, 3), w=held(1, 4, 4))  # fmt: skip
+        return Pair(symbolic(run, (8, 8, 3)), module, IMAGES, channels_first)
+
+    agree(make)
+
+
 def test_positions_of_a_sequence_stay():
     def make():
         model = symbolic(lambda x: layers.Dense(3)(Layer(added, {"w": (1, 8, 8)})(layers.Dense(8)(x))), (8, 8))
@@ -202,14 +124,14 @@ def tokens(order, names=("t1", "t2")):
             first, second = (
                 ops.broadcast_to(getattr(layer, name), (ops.shape(x)[0], 1, 8)) for name in ("cls", "dist")
             )
-            return ops.tanh(ops.concatenate([first, second, x], 1))
+            return ops.tanh(ops.concatenate([first, second, ops.square(x)], 1))
 
         made = {"dist": (1, 1, 8), "cls": (1, 1, 8)}
         model = symbolic(lambda x: layers.Dense(3)(Layer(run, made)(layers.Dense(8)(x))), (4, 8))
 
         def forward(net, x):
             found = [getattr(net, name).expand(len(x), -1, -1) for name in order]
-            return net.o(torch.cat([*found, net.d(x)], 1).tanh())
+            return net.o(torch.cat([*found, net.d(x).pow(2)], 1).tanh())
 
         parts = {name: held(1, 1, 8) for name in names}
         return Pair(model, Net(forward, d=nn.Linear(8, 8), o=nn.Linear(8, 3), **parts), WORDS)

@@ -126,6 +126,8 @@ SPELLINGS = {
                   lambda y: (z := y.unflatten(1, (2, 8)))[:, 1] * z[:, 0].sigmoid()),
     "reshaped parts": (lambda y: ((z := y.chunk(2, 1))[0].reshape(-1, 4) * z[1].reshape(-1, 4).sigmoid()).view(-1, 8),
                        lambda y: ((z := y.chunk(2, 1))[1].reshape(-1, 4) * z[0].reshape(-1, 4).sigmoid()).view(-1, 8)),
+    "view with a one": (lambda y: (z := y.view(-1, 1, 2, 8).squeeze(1))[:, 0] * z[:, 1].sigmoid(),
+                        lambda y: (z := y.view(-1, 1, 2, 8).squeeze(1))[:, 1] * z[:, 0].sigmoid()),
     "unbind": (lambda y: (z := y.reshape(-1, 2, 8).unbind(1))[0] * z[1].sigmoid(),
                lambda y: (z := y.reshape(-1, 2, 8).unbind(1))[1] * z[0].sigmoid()),
 }  # fmt: skip
@@ -156,6 +158,8 @@ UNTOLD = "is cut into parts, and what is done with them does not tell whether th
 NOTED = {
     "not one result": lambda y: y[:, 2:8].sum(1, keepdim=True) + y[:, :8] * y[:, 8:].sigmoid(),
     "with a gap": lambda y: y[:, :8] * functional.pad(y[:, 9:], (0, 1)).sigmoid(),
+    "overlapping": lambda y: y[:, :8] * y[:, 7:15].sigmoid(),
+    "a slice and a part": lambda y: y[:, :8] * y.chunk(2, 1)[1].sigmoid(),
     "one in four": lambda y: (z := y.chunk(4, 1))[0].repeat(1, 2) * torch.cat(z[2:], 1).sigmoid(),
     "of each head": lambda y: ((z := y.view(-1, 2, 8).chunk(2, -1))[0] * z[1].sigmoid()).flatten(1),
     "of each head, by name": lambda y: ((z := y.view(-1, 2, 8).chunk(2, dim=-1))[0] * z[1].sigmoid()).flatten(1),
@@ -177,6 +181,23 @@ def test_the_same_number_of_other_parts_is_noted():
 
     agree(parts(4, run, lambda y: (z := y.chunk(4, 1))[0] + z[1].tanh() + z[2].sigmoid()))
     noted(parts(4, run, lambda y: (z := y.chunk(4, 1))[0] + z[1].tanh() + z[3].sigmoid()), UNTOLD)
+
+
+def test_one_part_alone_is_no_cut():
+    agree(parts(2, lambda one, _: one, lambda y: y.narrow(1, 0, 8)))
+
+
+def test_places_that_are_split_are_no_axes_of_features():
+    def make():
+        def run(x):
+            return layers.Reshape((4, 8))(layers.Reshape((2, 2, 2, 4))(layers.Dense(4)(x)))
+
+        def make_run(net, x):
+            return net.a(x).view(-1, 2, 4, 4).reshape(-1, 4, 8)
+
+        return Pair(symbolic(run, (8, 8)), Net(make_run, a=nn.Linear(8, 4)), noise(2, 8, 8))
+
+    agree(make)
 
 
 def test_moments_are_no_parts_of_the_features():

@@ -10,7 +10,8 @@ from keras import layers, ops
 from torch import nn
 from torch.nn import functional
 
-from tests.frameworks.both_ways import Net, Pair, agree, channels_first, noise, noted, refused, same, symbolic
+from dualcell.weights.evidence import told_apart
+from tests.frameworks.both_ways import Layer, Net, Pair, agree, channels_first, noise, noted, refused, same, symbolic
 
 VECTORS, WORDS, IMAGES = noise(4, 8), noise(2, 8, 8), noise(2, 8, 8, 8)
 
@@ -148,6 +149,13 @@ class Item(nn.Module):
         return (self.f1(self.e1(item)) * self.f2(self.e2(user))).sum(-1, keepdim=True)
 
 
+class ItemSized(Item):
+    """As many items are read as there are users: that tells nothing but a size of them."""
+
+    def forward(self, item, user):
+        return super().forward(item[: user.shape[0]].view(user.shape[0]), user)
+
+
 class Turned:
     """A module that is called with its inputs the other way round."""
 
@@ -158,11 +166,11 @@ class Turned:
         return lambda one, other: self.module.eval()(other, one)
 
 
-def towers():
+def towers(module=Item):
     random = np.random.default_rng(0)
     inputs = [keras.Input((), dtype="int32", name=name) for name in ("user", "item")]
     ends = [layers.Dense(8)(layers.Embedding(20, 8)(each)) for each in inputs]
-    pair = Pair(keras.Model(inputs, layers.Dot(1)(ends)), Item(), [random.integers(0, 20, 4) for _ in inputs])
+    pair = Pair(keras.Model(inputs, layers.Dot(1)(ends)), module(), [random.integers(0, 20, 4) for _ in inputs])
     pair.error = lambda: Pair(pair.model, Turned(pair.module), pair.given).error()
     return pair
 
@@ -176,6 +184,17 @@ def backwards():
 
     parts = {name: nn.LSTM(8, 8, batch_first=True) for name in "pq"}
     return Pair(symbolic(run, (8, 8)), Net(forward, **parts, head=nn.Linear(8, 5)), WORDS)
+
+
+def product():
+    """One is multiplied with a matrix that stands alone."""
+
+    def run(x):
+        times = Layer(lambda layer, values: ops.matmul(values, layer.w), {"w": (8, 8)})
+        return times(layers.Dense(8)(x)) + layers.Dense(8)(x)
+
+    parts = {"w": nn.Parameter(torch.zeros(8, 8)), "p": nn.Linear(8, 8), "q": nn.Linear(8, 8)}
+    return Pair(symbolic(run, (8,)), Net(lambda n, x: n.p(x) + functional.linear(n.q(x), n.w), **parts), VECTORS)
 
 
 def pools(model_pool, module_pool):
@@ -207,7 +226,8 @@ def leaky(x, slope):
 TOLD = {
     "columns": columns, "experts": lambda: experts(False), "experts turned": lambda: experts(True), "gated": gated,
     "attention": attention, "attention of two": attention_of_two, "scaled attention": scaled_attention,
-    "towers": towers, "go_backwards": backwards,
+    "towers": towers, "towers of one size": lambda: towers(ItemSized),
+    "a product": product, "go_backwards": backwards,
     "average pools": pools(layers.AveragePooling2D, functional.avg_pool2d),
     "max pools": pools(layers.MaxPooling2D, functional.max_pool2d),
     "h and c": states(1, 2), "c and h": states(2, 1),
@@ -239,6 +259,15 @@ TOLD = {
 @pytest.mark.parametrize("name", TOLD)
 def test_layers_wired_alike_are_told_apart_by_what_is_done_with_them(name):
     agree(TOLD[name])
+
+
+def test_what_is_said_of_the_last_alone_may_be_in_other_words():
+    left = {0: {"flip"}, 1: {"cumsum"}, 2: {"expm1"}}
+    right = {5: {"sub"}, 6: {"cumsum"}, 7: {"flip"}}
+    said = [{index: frozenset(words) for index, words in side.items()} for side in (left, right)]
+    assert told_apart(*said) == [(0, 7), (1, 6), (2, 5)]
+    del said[0][0], said[1][7]
+    assert told_apart(*said) == []
 
 
 # --- not told apart ---
@@ -293,6 +322,14 @@ CHANGE_PLACES = {
 @pytest.mark.parametrize("name", CHANGE_PLACES)
 def test_layers_that_can_change_places_go_in_order_without_a_note(name):
     agree(CHANGE_PLACES[name])
+
+
+def test_results_in_another_order_than_defined_are_refused():
+    def make():
+        model = symbolic(lambda x: [layers.Dense(8)(x), layers.Dense(8)(x)], (8,))
+        return Pair(model, Net(lambda n, x: (n.q(x), n.p(x)), p=nn.Linear(8, 8), q=nn.Linear(8, 8)), VECTORS)
+
+    refused(make, "the order of definition says otherwise than the order in which they are called")
 
 
 def test_uses_that_fit_nothing_are_refused():
