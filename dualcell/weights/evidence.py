@@ -224,21 +224,18 @@ def _colours(trace: Trace, layers: Sequence[Layer]) -> tuple[int, ...]:
 
 
 def _chained(trace: Trace) -> Iterator[Step]:
-    """The steps, with sums and products of several values as one each, and without those that add 0."""
+    """The steps, with sums and products of several values as one each; one that adds 0 goes up in the next."""
     takers: dict[int, list[Step]] = defaultdict(list)
     for step in trace.steps:
         for value in step.inputs:
             takers[value].append(step)
     operands: dict[tuple[str, int], tuple[int, ...]] = {}
-    same: dict[int, int] = {}
     for step in trace.steps:
-        name, inputs = _name(step), tuple(same.get(value, value) for value in step.inputs)
+        name = _name(step)
         if name not in _ANY_ORDER or step.stages:
-            yield replace(step, inputs=inputs)
-        elif len(inputs) == 1 and not step.detail and step.output not in trace.results:
-            same[step.output] = inputs[0]
+            yield step
         else:
-            joined = tuple(each for value in inputs for each in operands.get((name, value), (value,)))
+            joined = tuple(each for value in step.inputs for each in operands.get((name, value), (value,)))
             taking = [_name(each) == name and not each.detail for each in takers[step.output]]
             if taking == [True] and not step.detail and step.output not in trace.results:
                 operands[name, step.output] = joined
