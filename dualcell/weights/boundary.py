@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualcell.errors import PlanError, did_you_mean
-from dualcell.weights.axes import Features, in_words
+from dualcell.weights.axes import Features, Transpose, in_words
 from dualcell.weights.inventory import Inventory, Layer
 from dualcell.weights.kinds import feature_axes
 from dualcell.weights.matching import Match, Matching
@@ -124,12 +124,23 @@ def _check(found: Match, sides: Sequence[Inventory]) -> None:
                 f"{layer.path!r} takes flattened maps with their channels last. Say flatten={{{layer.path!r}: None}} "
                 f"if {other.path!r} takes them so too, or their (height, width, channels) if not."
             )
+        if _has_moved_maps(layer) and side.flow is not None and side.layers.index(other) in side.flow.turned:
+            raise PlanError(
+                f"the order of the axes of {other.path!r} is not known: axes are moved before it is joined with "
+                f"others, and {layer.path!r} is of maps with their channels last. Keep it with its channels first, as "
+                f"the maps are, or leave it out with overrides={{{layer.path!r}: None}}."
+            )
         if layer.has_features and _has_channels_last(layer, other, side):
             raise PlanError(
                 f"{layer.path!r} gives maps with their channels last, and so does {other.path!r}, whose features are "
                 f"split that way. Say flatten={{{layer.path!r}: None}} if its axes are moved after that, as in "
                 f"view(...).permute(0, 3, 1, 2), or overrides={{{layer.path!r}: {other.path!r}}} if not."
             )
+
+
+def _has_moved_maps(layer: Layer) -> bool:
+    """Whether it is a weight that stands alone, whose channels are brought before its space axes."""
+    return layer.kind == "weight" and any(isinstance(step, Transpose) for step in layer.weights[0].move)
 
 
 def _has_channels_last(layer: Layer, other: Layer, side: Inventory) -> bool:

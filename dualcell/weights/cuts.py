@@ -51,10 +51,12 @@ def factors_of(sizes: Sequence[int | None], features: int) -> tuple[int, ...]:
         ((3, 2, 4), (2, 12), (3, 7))
         >>> factors_of((5, 24), 24), factors_of((None, -1), 24)
         ((), ())
+        >>> factors_of((-1, 8, 2), 16), factors_of((2, 8, 2), 16)  # the first is that of the batch
+        ((8, 2), (8, 2))
     """
     if features in sizes or features < 2:
         return ()
-    runs: list[tuple[int, ...]] = []
+    runs: list[tuple[tuple[bool, bool, int], tuple[int, ...]]] = []
     for start in range(len(sizes)):
         for end in range(start + 2, len(sizes) + 1):
             run = [size for size in sizes[start:end] if size is not None]
@@ -62,26 +64,51 @@ def factors_of(sizes: Sequence[int | None], features: int) -> tuple[int, ...]:
             if len(run) < end - start or not 0 < known <= features or features % known:
                 continue
             if run.count(-1) == (known != features):
-                runs.append(tuple(features // known if size == -1 else size for size in run))
-    whole = [run for run in runs if 1 not in run]
-    return max(whole, key=len, default=())
+                found = tuple(features // known if size == -1 else size for size in run)
+                runs.append(((start > 0, -1 not in run, len(run)), found))
+    whole = [each for each in runs if 1 not in each[1]]
+    return max(whole, key=lambda each: each[0], default=((), ()))[1]
 
 
-def cuts_of(parts: Mapping[Label, frozenset[str]], factors: tuple[int, ...]) -> Cuts:
-    """The parts, counted; empty if they are not all of one result, or there is one only."""
+def is_of_last_axis(literal: str) -> bool:
+    """Whether a split or an index is of the last axis, and says so from the end.
+
+    Examples:
+        >>> is_of_last_axis("(_, 3, -1) {}"), is_of_last_axis("(_, (Ellipsis, slice(None, 4, None))) {}")
+        (True, True)
+        >>> is_of_last_axis("(_, 3, 1) {}"), is_of_last_axis("(_, (Ellipsis, 0, slice(None, None, None))) {}")
+        (False, False)
+    """
+    return re.search(r"(?<![\w.])-1\b|Ellipsis, (\d+|slice\((?!None, None, None)[^()]*\))\)", literal) is not None
+
+
+def cuts_of(parts: Mapping[Label, frozenset[str]], factors: tuple[int, ...], *, last: bool = False) -> Cuts:
+    """The parts, counted; empty if they are not all of one result, or there is one only.
+
+    Args:
+        parts: what is done with each.
+        factors: the axes that the features were split into first.
+        last: whether the last of these axes was cut.
+    """
     kinds = {label[0] for label in parts}
     if len(kinds) != 1 or len(parts) < 2:
         return {}
     parts = {label: frozenset(_without_cuts(words)) for label, words in parts.items()}
     labels = sorted(parts, key=lambda label: label[1:])
     count = len(labels)
+    apart = bool(factors) and (last or not _is_first_cut(factors, count))
     if kinds == {"slice"}:
         meet = labels[0][1] == 0 and all(one[2] == other[1] for one, other in pairwise(labels))
-        return {(number, count, False): parts[label] for number, label in enumerate(labels)} if meet else {}
+        return {(number, count, apart): parts[label] for number, label in enumerate(labels)} if meet else {}
     if [label[1] for label in labels] != [*range(count)]:
         return {}
-    apart = bool(factors) and factors[0] != count and count in factors
     return {(number, count, apart): parts[label] for number, label in enumerate(labels)}
+
+
+def _is_first_cut(factors: tuple[int, ...], count: int) -> bool:
+    """Whether it is the first axis that was cut in so many parts, so that each is one piece of all features."""
+    first, *others = factors
+    return first == count or (first % count == 0 and all(size % count for size in others))
 
 
 def _without_cuts(words: Iterable[str]) -> Iterator[str]:

@@ -14,9 +14,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from dualcell.weights.cuts import Cuts, Label, cuts_of, factors_of, label_of
+from dualcell.weights.cuts import Cuts, Label, cuts_of, factors_of, is_of_last_axis, label_of
 from dualcell.weights.inventory import Flow, Layer
-from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, of_values, plain_name
+from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, is_split, of_values, plain_name
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
     """All there is to know of the layers of an inventory beside their wiring."""
     walk = _Words(trace, layers)
     words = tuple(frozenset(walk.found[index, None]) for index, _ in enumerate(layers))
-    cuts = tuple(cuts_of(walk.parts(index), walk.factors[index]) for index, _ in enumerate(layers))
+    cuts = tuple(
+        cuts_of(walk.parts(index), factors, last=index in walk.inner) for index, factors in enumerate(walk.factors)
+    )
     return Evidence(words, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
 
 
@@ -91,6 +93,7 @@ class _Words:
         self.layers = layers
         self.found: dict[Subject, set[str]] = defaultdict(set)
         self.factors: list[tuple[int, ...]] = [()] * len(layers)
+        self.inner: set[int] = set()  # of whose factors the last is cut
         self._since: dict[int, frozenset[str]] = {}
         self._reach: dict[int, tuple[Subject, ...]] = {}
         self._operands: dict[tuple[str, int], list[int]] = {}  # what a chain of one operation has joined
@@ -130,6 +133,8 @@ class _Words:
         layer = self.layers[index]
         if not self.factors[index] and not label:
             self.factors[index] = factors_of(step.sizes, layer.features)
+        if self.factors[index] and (step.index or is_split(step.name)) and is_of_last_axis(step.literal):
+            self.inner.add(index)
         return index, label or label_of(step.detail, step.index, split=bool(self.factors[index]))
 
     def _say(self, subjects: Iterable[Subject], words: Iterable[str]) -> None:
@@ -219,21 +224,18 @@ def _colours(trace: Trace, layers: Sequence[Layer]) -> tuple[int, ...]:
 
 
 def _chained(trace: Trace) -> Iterator[Step]:
-    """The steps, with sums and products of several values as one each, and without those that add 0."""
+    """The steps, with sums and products of several values as one each; one that adds 0 goes up in the next."""
     takers: dict[int, list[Step]] = defaultdict(list)
     for step in trace.steps:
         for value in step.inputs:
             takers[value].append(step)
     operands: dict[tuple[str, int], tuple[int, ...]] = {}
-    same: dict[int, int] = {}
     for step in trace.steps:
-        name, inputs = _name(step), tuple(same.get(value, value) for value in step.inputs)
+        name = _name(step)
         if name not in _ANY_ORDER or step.stages:
-            yield replace(step, inputs=inputs)
-        elif len(inputs) == 1 and not step.detail and step.output not in trace.results:
-            same[step.output] = inputs[0]
+            yield step
         else:
-            joined = tuple(each for value in inputs for each in operands.get((name, value), (value,)))
+            joined = tuple(each for value in step.inputs for each in operands.get((name, value), (value,)))
             taking = [_name(each) == name and not each.detail for each in takers[step.output]]
             if taking == [True] and not step.detail and step.output not in trace.results:
                 operands[name, step.output] = joined

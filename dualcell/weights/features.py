@@ -28,6 +28,10 @@ _SEQUENCES = ("Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "
               "AdditiveAttention", "GroupedQueryAttention")  # fmt: skip
 # their outputs are other features
 _MIXING = ("Dense", "EinsumDense", "Embedding", "Matmul", "Einsum", "Dot", "Tensordot")
+# of which nothing hangs on the order of the features
+_REDUCING = ("Mean", "Sum", "Max", "Min", "Prod", "Var", "Std", "Norm", "Logsumexp")
+# which put features, or what they are made of, in places that hang on their order
+_PLACING = ("Roll", "Sort", "TopK", "Cumsum", "Cumprod")
 _TURNING = ("Permute", "Transpose", "Moveaxis", "Swapaxes", "Einsum", "Rearrange")
 
 
@@ -40,6 +44,9 @@ class Order:
     """
 
     segments: Segments | None
+
+
+_ONE = Order(((1,),))  # one number for all features
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,15 @@ def feature_orders(trace: Trace) -> FeatureOrders:
 
 
 def _beside_merged(trace: Trace, orders: Mapping[int, Order]) -> dict[int, Segments]:
-    """Plain values that meet flattened maps of one order, number for number: that order."""
+    """Values that meet flattened maps of one order, number for number: that order."""
     found: dict[int, Segments] = {}
     for step in trace.steps:
         if len(step.inputs) < 2 or step.name in _MIXING or step.name == "Concatenate" or len(step.shapes[1]) != 2:
             continue
         merged = {order.segments for value in step.inputs if _is_merged(order := orders.get(value, Order(())))}
         if len(merged) == 1 and (segments := merged.pop()):
-            plain = (value for value in step.inputs if value in orders and not _is_merged(orders[value]))
-            found |= dict.fromkeys(plain, segments)
+            beside = (value for value in step.inputs if value in orders and orders[value] != _ONE)
+            found |= dict.fromkeys(beside, segments)
     return found
 
 
@@ -245,6 +252,8 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
         if merged and not _makes(step):
             return Order(None) if _flattens(step) else _alike(step, merged)
         return _flattened(step, maps) if _flattens(step) else plain
+    if step.name in _REDUCING and shape_out[-1] == 1:
+        return _ONE
     if step.name in _MIXING or step.name in _SEQUENCES or not step.inputs:
         return Order(wanted.get(step.output, plain.segments))
     arriving = [orders.get(value, plain) for value in step.inputs]
@@ -252,7 +261,9 @@ def _order(step: Step, maps: dict[int, str], orders: dict[int, Order], wanted: M
         return plain
     if step.name == "Concatenate":
         return _beside(arriving)
-    arriving = [order for order in arriving if order != Order(((1,),))]  # one number for all features
+    if step.name in _PLACING:
+        return Order(None)
+    arriving = [order for order in arriving if order != _ONE]
     alike = shape_in[-1:] in (shape_out[-1:], (1,)) and all(order == arriving[0] for order in arriving)
     return arriving[0] if alike else Order(None)
 

@@ -221,13 +221,20 @@ def flow_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
     is_turned: dict[int, bool] = {}
     uses: list[set[str]] = [set() for _ in layers]
     since: dict[int, set[str]] = {}  # what was done to a value since the last layer
+    alone: dict[int, int] = {}  # values that are a bare weight and nothing else
     for step in trace.steps:
         arriving = _once(index for value in step.inputs for index in reach.get(value, ()))
         twisted = any(is_turned.get(value, False) for value in step.inputs) or step.name in TURNS
         done = {name for value in step.inputs for name in since.get(value, ())}
+        if twisted and len(step.inputs) > 1 and MERGES.get(plain_name(step.name)) in ("add", "mul", "sub", "div"):
+            turned |= {alone[value] for value in step.inputs if value in alone}
+        elif len(step.inputs) == 1 and step.inputs[0] in alone and not step.stages:
+            alone[step.output] = alone[step.inputs[0]]
         for stage in step.stages:
             bare = tuple(index for index in stage if layers[index].kind == "weight")
             real = tuple(index for index in stage if index not in bare)
+            if bare and not step.inputs:
+                alone[step.output] = bare[0]
             for index in real:
                 before[index] += arriving
                 turned |= {index} if twisted else set()
