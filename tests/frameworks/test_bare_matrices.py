@@ -129,6 +129,14 @@ def test_weights_that_a_layer_takes_are_not_turned(make):
     agree(make)
 
 
+def test_a_vector_has_no_axes_to_turn():
+    def make():
+        model = symbolic(lambda x: Layer(MODEL_PRODUCTS["matmul"][0], {"w": (8,)})(x), (8,))
+        return Pair(model, Net(lambda net, x: functional.linear(x, net.w), w=held(8)), VECTORS)
+
+    agree(make)
+
+
 def test_a_matrix_that_mixes_the_places_of_a_sequence():
     """What it takes has its axes turned, which does not matter to it."""
 
