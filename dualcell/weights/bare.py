@@ -51,7 +51,7 @@ def _sums_last(literal: str) -> bool:
     Examples:
         >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("bi,oi->bo", "bi,io->bo", "...i, oi -> ...o")]
         [True, False, True]
-        >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("ebi,eoi->ebo", "ebi,eio->ebo", "bhd,hd->bh")]
+        >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("ebi,eoi->ebo", "bhd,hd->bh", "bi,oi->boi")]
         [True, False, False]
     """
     found = re.search(r"(\w*)\s*,\s*\w*?(\w)(\w)\s*->\s*([\w.]*)", literal)
