@@ -25,7 +25,7 @@ def as_multiplied(layers: Sequence[Layer], trace: Trace) -> tuple[Layer, ...]:
         taken = [value for value in step.inputs[1:2] if value in held]
         if name in ("matmul", "dot", "linear", "mm", "bmm", "einsum") and taken:
             turned[held[taken[0]]].add(is_turned[taken[0]] != (name == "linear" or _sums_last(step.literal)))
-        elif len(step.inputs) == 1 and step.inputs[0] in held and not step.stages:
+        elif len(step.inputs) == 1 and step.inputs[0] in held:
             held[step.output] = held[step.inputs[0]]
             rank = len(layers[held[step.output]].weights[0].canonical)
             is_turned[step.output] = is_turned[step.inputs[0]] != _turns(step, rank)
@@ -51,7 +51,7 @@ def _sums_last(literal: str) -> bool:
     Examples:
         >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("bi,oi->bo", "bi,io->bo", "...i, oi -> ...o")]
         [True, False, True]
-        >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("ebi,eoi->ebo", "ebi,eio->ebo", "bhd,hd->bh")]
+        >>> [_sums_last(f"('{said}', _, _) {{}}") for said in ("ebi,eoi->ebo", "bhd,hd->bh", "bi,oi->boi")]
         [True, False, False]
     """
     found = re.search(r"(\w*)\s*,\s*\w*?(\w)(\w)\s*->\s*([\w.]*)", literal)

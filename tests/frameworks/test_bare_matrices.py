@@ -129,7 +129,16 @@ def test_weights_that_a_layer_takes_are_not_turned(make):
     agree(make)
 
 
-def test_a_matrix_that_mixes_the_places_of_a_sequence():
+def test_a_vector_has_no_axes_to_turn():
+    def make():
+        model = symbolic(lambda x: Layer(MODEL_PRODUCTS["matmul"][0], {"w": (8,)})(x), (8,))
+        return Pair(model, Net(lambda net, x: functional.linear(x, net.w), w=held(8)), VECTORS)
+
+    agree(make)
+
+
+@pytest.mark.parametrize("product", [functional.linear, lambda x, matrix: x @ matrix.T])
+def test_a_matrix_that_mixes_the_places_of_a_sequence(product):
     """What it takes has its axes turned, which does not matter to it."""
 
     def make():
@@ -137,7 +146,7 @@ def test_a_matrix_that_mixes_the_places_of_a_sequence():
             return ops.matmul(ops.transpose(x, (0, 2, 1)), ops.transpose(layer.w))
 
         model = symbolic(lambda x: layers.Dense(3)(Layer(run, {"w": (5, 5)})(x)), (5, 8))
-        module = Net(lambda net, x: net.o(functional.linear(x.transpose(1, 2), net.w)), o=nn.Linear(5, 3), w=held(5, 5))
+        module = Net(lambda net, x: net.o(product(x.transpose(1, 2), net.w)), o=nn.Linear(5, 3), w=held(5, 5))
         return Pair(model, module, WORDS)
 
     agree(make)

@@ -190,12 +190,12 @@ def test_one_part_alone_is_no_cut():
 def test_places_that_are_split_are_no_axes_of_features():
     def make():
         def run(x):
-            return layers.Reshape((4, 8))(layers.Reshape((2, 2, 2, 4))(layers.Dense(4)(x)))
+            return layers.Reshape((8, 8))(layers.Reshape((2, 4, 8))(layers.Dense(8)(x)))
 
-        def make_run(net, x):
-            return net.a(x).view(-1, 2, 4, 4).reshape(-1, 4, 8)
+        def forward(net, x):
+            return net.a(x).view(-1, 4, 2, 8).reshape(-1, 8, 8)
 
-        return Pair(symbolic(run, (8, 8)), Net(make_run, a=nn.Linear(8, 4)), noise(2, 8, 8))
+        return Pair(symbolic(run, (8, 8)), Net(forward, a=nn.Linear(8, 8)), noise(2, 8, 8))
 
     agree(make)
 
