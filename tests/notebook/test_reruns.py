@@ -123,8 +123,8 @@ def test_what_cannot_be_put_back_is_not_run_again(shell):
 
 def test_a_cell_that_does_not_repeat_is_not_judged(shell):
     shell.succeed(
-        "%%dual y --noise 1\nx = np.ones(3)\n# --- numpy: a ---\ny = x + np.random.default_rng().random(3)\n"
-        "# --- numpy: b ---\ny = x + np.random.default_rng().random(3)"
+        "%%dual y --noise 1\nx = np.ones(1000)\n# --- numpy: a ---\ny = x + np.random.default_rng().random(1000)\n"
+        "# --- numpy: b ---\ny = x + np.random.default_rng().random(1000)"
     )
     assert row(shell, "noise.verdict") == "unrepeatable"
 
