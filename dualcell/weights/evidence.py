@@ -25,6 +25,7 @@ class Evidence:
 
     Attributes:
         words: what is done with its result before the next layer, with what else, and what was done to its input.
+        unscaled: the same, as if nothing was multiplied with a number: where that is done is a matter of taste.
         colours: equal numbers for layers that can change places with nothing to show it in their own model.
         stems: the inputs of the model that reach it, as -1, -2, ... in their order.
         cuts: of one whose result is cut into parts along its features, what is done with each, see `cuts.Cuts`.
@@ -32,6 +33,7 @@ class Evidence:
     """
 
     words: tuple[frozenset[str], ...]
+    unscaled: tuple[frozenset[str], ...]
     colours: tuple[int, ...]
     stems: tuple[frozenset[int], ...]
     cuts: tuple[Cuts, ...]
@@ -41,6 +43,7 @@ class Evidence:
         """That of some of the layers, which become the first, the second, ..."""
         return Evidence(
             tuple(self.words[index] for index in indices),
+            tuple(self.unscaled[index] for index in indices),
             tuple(self.colours[index] for index in indices),
             tuple(self.stems[index] for index in indices),
             tuple(self.cuts[index] for index in indices),
@@ -55,12 +58,22 @@ def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
 
 def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
     """All there is to know of the layers of an inventory beside their wiring."""
-    walk = _Words(trace, layers)
-    words = tuple(frozenset(walk.found[index, None]) for index, _ in enumerate(layers))
+    walk, unscaled = _Words(trace, layers), _Words(_unscaled(trace), layers)
+    words, others = (tuple(frozenset(each.found[index, None]) for index, _ in enumerate(layers))
+                     for each in (walk, unscaled))  # fmt: skip
     cuts = tuple(
         cuts_of(walk.parts(index), factors, last=index in walk.inner) for index, factors in enumerate(walk.factors)
     )
-    return Evidence(words, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
+    return Evidence(words, others, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
+
+
+def _unscaled(trace: Trace) -> Trace:
+    """The steps, as if those that multiply a value with a number did nothing."""
+    return replace(trace, steps=tuple(
+        replace(step, name="identity", literal="", detail="")
+        if len(step.inputs) == 1 and not step.stages and _name(step) in ("mul", "div") else step
+        for step in trace.steps
+    ))  # fmt: skip
 
 
 # --- words that both frameworks share ---
@@ -70,6 +83,7 @@ _SILENT = {
     "reshape", "view", "flatten", "unflatten", "contiguous", "identity", "dropout", "spatialdropout", "alphadropout",
     "gaussiandropout", "gaussiannoise", "featuredropout", "cast", "to", "float", "type", "expanddims", "unsqueeze",
     "squeeze", "expand", "broadcastto", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t",
+    "mt",
     "rearrange", "input", "inputlayer", "outputs", "weights", "getattr", "getattribute", "shape", "size", "detach",
     "stopgradient", "getitem", "split", "chunk", "unbind", "unstack", "activation", "clone",
     "converttotensor", "astype", "tuple", "list",

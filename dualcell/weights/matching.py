@@ -216,8 +216,11 @@ class _Matcher:
         stems = [{index: found[side].stems[index] for index in alike[side]} for side in (0, 1)]
         if inputs:
             stems[0] = {index: partners(stem, inputs) for index, stem in stems[0].items()}
-        words = [{index: found[side].words[index] for index in alike[side]} for side in (0, 1)]
-        return (told_apart(stems[0], stems[1]) if inputs else []) or told_apart(words[0], words[1])
+        told = told_apart(stems[0], stems[1]) if inputs else []
+        for said in ("words", "unscaled"):
+            words = [{index: getattr(found[side], said)[index] for index in alike[side]} for side in (0, 1)]
+            told = told or told_apart(words[0], words[1])
+        return told
 
     def _can_change_places(self, side: int, indices: Sequence[int]) -> bool:
         """Whether nothing in their own model tells these layers apart."""
