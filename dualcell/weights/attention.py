@@ -101,16 +101,17 @@ def _evidence(found: Any, places: list[tuple[tuple[int, ...], ...]]) -> Any:
     new = [(old, len(stage) > 1, number, len(stages) > 1) for old, stages in enumerate(places) for stage in stages
            for number, _ in enumerate(stage)]  # fmt: skip
 
-    def words(old: int, is_first: bool, number: int, is_attention: bool) -> frozenset[str]:
+    def words(said: Sequence[frozenset[str]], old: int, is_first: bool, number: int, is_attention: bool) -> Any:
         if not is_first:
-            return found.words[old]
+            return said[old]
         if is_attention:
             return frozenset(_USED[number])
-        return found.cuts[old].get((number, len(_FIRST), False), found.words[old])
+        return found.cuts[old].get((number, len(_FIRST), False), said[old])
 
     return replace(
         found,
-        words=tuple(words(*each) for each in new),
+        words=tuple(words(found.words, *each) for each in new),
+        unscaled=tuple(words(found.unscaled, *each) for each in new),
         colours=tuple(hash((found.colours[old], number)) for old, _, number, _ in new),
         stems=tuple(found.stems[old] for old, *_ in new),
         cuts=tuple({} if is_first else found.cuts[old] for old, is_first, *_ in new),
