@@ -101,7 +101,7 @@ def _evidence(found: Any, places: list[tuple[tuple[int, ...], ...]]) -> Any:
     new = [(old, len(stage) > 1, number, len(stages) > 1) for old, stages in enumerate(places) for stage in stages
            for number, _ in enumerate(stage)]  # fmt: skip
 
-    def words(said: Sequence[frozenset[str]], old: int, is_first: bool, number: int, is_attention: bool) -> Any:
+    def words(said: tuple[frozenset[str], ...], old: int, is_first: bool, number: int, is_attention: bool) -> Any:
         if not is_first:
             return said[old]
         if is_attention:
