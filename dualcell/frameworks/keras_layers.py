@@ -55,7 +55,7 @@ class KerasReader:
         orders = feature_orders(steps)
         turned = as_multiplied(layers, steps)
         ordered = tuple(in_order(index, layer, orders) for index, layer in enumerate(turned))
-        return Inventory("keras", type(model).__name__, ordered, arrays, wiring_of(steps, layers))
+        return Inventory("keras", type(model).__name__, ordered, arrays, wiring_of(steps, layers), trace=steps)
 
     def _walk(self, model: Any) -> Iterator[Place]:
         """Every layer once, the outer before the inner, in the model's order."""

@@ -54,7 +54,7 @@ class TorchModels:
         steps = trace(model, layers, names)
         layers = layers if steps is None else as_multiplied(layers, steps)
         flow = None if steps is None else wiring_of(steps, layers)
-        return Inventory("torch", type(model).__name__, layers, arrays, flow)
+        return Inventory("torch", type(model).__name__, layers, arrays, flow, trace=steps)
 
     def write(self, array: Any, values: HostArray) -> None:
         """The values into the tensor's own memory, on its device, cast if its dtype is another."""

@@ -228,6 +228,7 @@ class Inventory:
         arrays: the framework's arrays by path.
         flow: how they feed each other; None if it cannot be seen.
         model: the framework's object.
+        trace: the steps that `flow` was read from; None if they are not known.
     """
 
     framework: str
@@ -236,3 +237,4 @@ class Inventory:
     arrays: Mapping[str, Any] = field(repr=False)
     flow: Flow | None = None
     model: Any = field(default=None, compare=False, repr=False)
+    trace: Any = field(default=None, compare=False, repr=False)

@@ -19,6 +19,7 @@ from dualcell.paths import path_of
 from dualcell.render.plan import plan_html, plan_text
 from dualcell.weights.attention import both_apart
 from dualcell.weights.boundary import Flatten, with_features
+from dualcell.weights.by_hand import both_layers
 from dualcell.weights.configuration import Configuration, configuration, norm_hints
 from dualcell.weights.copying import all_or_nothing, check_dropped, is_exact, stage, untangled
 from dualcell.weights.document import text_of
@@ -411,7 +412,7 @@ def inventory_of(model: Any, side: str = "model") -> Inventory:
 
 
 def _inventories(source: Any, target: Any) -> tuple[Inventory, Inventory]:
-    return both_apart(inventory_of(source, "source"), inventory_of(target, "target"))
+    return both_apart(*both_layers(inventory_of(source, "source"), inventory_of(target, "target")))
 
 
 def read(array: Any) -> HostArray:

@@ -150,7 +150,7 @@ def refused(make: Callable[[], Pair], *sentences: str, **options: Any) -> None:
         sides = pair.sides(way)
         before = [bits(side) for side in sides]
         with pytest.raises(PlanError) as error:
-            dualcell.plan_weights(*sides, **_overrides(way, options))
+            dualcell.plan_weights(*sides, **_overrides(way, options)).apply()
         assert sentences[number % len(sentences)] in str(error.value)
         assert [bits(side) for side in sides] == before
 
