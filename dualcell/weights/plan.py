@@ -140,10 +140,12 @@ class WeightPlan:
     def _suspects(self) -> list[str]:
         """What may be the reason if outputs differ, in sentences without their full stop."""
         ordered = [row for row in self.rows if row.by == "order"]
-        said = [f"{plural(len(self.differences), 'setting')} of the layers {_differ(self.differences)}, see the plan"]
-        return (said if self.differences else []) + (
-            [f"These went by the order of definition: {_pairs(ordered)}"] if ordered else []
+        settings = [f"{one.difference.setting} of {one.source} and {one.target}" for one in self.differences]
+        said = (
+            [f"{plural(len(settings), 'setting')} {_differ(settings)}: {listed(settings, _MOST)}"] if settings else []
         )
+        said += [f"These went by the order of definition: {_pairs(ordered)}"] if ordered else []
+        return said
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, one line a weight, the same text for the same plan; `load_plan` reads it.

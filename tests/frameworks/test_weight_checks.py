@@ -85,7 +85,7 @@ def test_a_wrong_copy_is_taken_back_and_the_suspects_are_named():
 def test_another_epsilon_is_a_suspect_too():
     model, module = gated(), Gate()
     module.norm.eps = 0.5
-    with pytest.raises(PlanError, match=r"\. 1 setting of the layers differs, see the plan\. "):
+    with pytest.raises(PlanError, match=r"\. 1 setting differs: epsilon of \w+ and \w+\. "):
         dualcell.plan_weights(model, module).apply(check=both(model, module))
 
 
