@@ -25,6 +25,7 @@ class Origin:
         bars: the share of its numbers in each of `BINS` equal bins, which are the same for both sides.
         fix: what to write for the other side's initializer; empty if nothing is to be changed.
         shared: the layer has one argument for this weight and for others, as Keras' attention has.
+        bare: it is in no layer of a known kind: in Keras `add_weight(initializer=...)` has drawn it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Origin:
     bars: tuple[float, ...] = ()
     fix: str = ""
     shared: bool = False
+    bare: bool = False
 
     @property
     def said(self) -> str:
@@ -201,7 +203,7 @@ _IN_TORCH = {"zeros": "nn.init.zeros_({})", "ones": "nn.init.ones_({})",
 
 def _in_keras(origin: Origin, fit: Fit) -> str:
     tail = origin.name.partition("[")[0].rpartition("/")[2]
-    argument = {"recurrent_kernel": "recurrent"}.get(tail, tail) + "_initializer"
+    argument = "initializer" if origin.bare else {"recurrent_kernel": "recurrent"}.get(tail, tail) + "_initializer"
     if "forget" in fit.name:
         return 'unit_forget_bias=True, bias_initializer="zeros"'
     by_name = fit.initializer.keras if fit.initializer and _by_name(origin, fit) else ""

@@ -21,6 +21,7 @@ from dualcell.initializers_report import (
 )
 from dualcell.options import parse_line
 from dualcell.render.initializers import render_initializers_html, render_initializers_text
+from dualcell.weights.by_hand import both_layers
 from dualcell.weights.fans import gates_of, sizes_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
 from dualcell.weights.kinds import KINDS
@@ -151,7 +152,8 @@ def _origin(inventory: Inventory, layer: Layer, weight: Weight) -> Origin:
     values = _drawn_part(_values(inventory, weight), layer)
     drawn = drawn_from(values, sizes, dtype=weight.dtype, gates=gates_of(layer))
     shared = layer.kind == "attention" and inventory.framework != "torch"
-    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn, shared=shared)
+    bare = layer.kind == "weight"
+    return Origin(weight.name, inventory.framework, weight.shape, sizes[0], drawn, shared=shared, bare=bare)
 
 
 def _values(inventory: Inventory, weight: Weight) -> Array:
@@ -172,7 +174,7 @@ def _pairs(
 ) -> tuple[dict[str, str], list[str]]:
     """Weights that belong together, by name; and why there are none."""
     try:
-        matches = match(left, right, overrides).matches
+        matches = match(*both_layers(left, right), overrides).matches
     except PlanError as error:
         if overrides:
             raise

@@ -453,6 +453,28 @@ def test_one_line_is_enough_where_all_four_want_the_same():
     )
 
 
+class Own(L.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 50))
+        self.b = self.add_weight(shape=(50,), initializer="zeros")
+
+    def call(self, x):
+        return x @ self.w + self.b
+
+
+def test_a_layer_of_ones_own_is_drawn_where_add_weight_makes_it():
+    model = keras.Sequential([keras.Input((40,)), Own()])
+    result = initializers(model, nn.Linear(40, 50))
+    fixes = [row.left.fix for row in result.rows]
+    assert fixes == [
+        'initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")',
+        "initializer=keras.initializers.RandomUniform(-0.158114, 0.158114)",
+    ]
+    assert [row.right.fix for row in result.rows] == [
+        "nn.init.xavier_uniform_(layer.weight)", "nn.init.zeros_(layer.bias)"
+    ]  # fmt: skip
+
+
 def test_two_models_of_one_framework_are_called_left_and_right():
     text = repr(initializers(nn.Linear(9, 9), nn.Linear(9, 9)))
     assert re.search(r"weight +left", text)
