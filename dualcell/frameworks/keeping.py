@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 Restore = Callable[[], None]
+
+_CONTAINERS = (list, dict, set, deque)
 
 
 def put_back(restores: Iterable[Restore]) -> None:
@@ -29,40 +32,37 @@ def unchanged(parts: Iterable[Any]) -> Generator[None]:
     Args:
         parts: the layers or modules of a model.
     """
-    restores = [restore for part in parts for restore in _of(part)]
+    kept = [pair for part in parts for pair in _content_of(part)]
     try:
         yield
     finally:
-        put_back(restores)
+        put_back(partial(_fill, *pair) for pair in kept if not _is_as(*pair))
 
 
-def _of(part: Any) -> Iterator[Restore]:
-    attributes = vars(part)
+def _fill(container: Any, before: Any) -> None:
+    container.clear()
+    getattr(container, "extend" if isinstance(container, (list, deque)) else "update")(before)
+
+
+def _content_of(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Each container that an object holds, its attributes first, and what is in it."""
     seen: set[int] = set()
-    stack = [*attributes.values()]
+    stack: list[Any] = [vars(part)]
     while stack:
-        value = stack.pop()
-        if isinstance(value, (list, dict, set, deque)) and id(value) not in seen:
-            seen.add(id(value))
-            held = [*value.values()] if isinstance(value, dict) else [*value]
-            stack += held
-            yield _content(value)
-    yield _content(attributes)
+        container = stack.pop()
+        before: Any = dict(container) if isinstance(container, dict) else [*container]
+        yield container, before
+        for value in before.values() if isinstance(before, dict) else before:
+            if isinstance(value, _CONTAINERS) and id(value) not in seen:
+                seen.add(id(value))
+                stack.append(value)
 
 
-def _content(container: Any) -> Restore:
-    before = container.copy() if isinstance(container, dict) else [*container]
-
-    def restore() -> None:
-        now = container if isinstance(container, dict) else [*container]
-        if len(now) == len(before) and all(one is other for one, other in zip(_flat(now), _flat(before), strict=True)):
-            return
-        container.clear()
-        getattr(container, "extend" if isinstance(container, (list, deque)) else "update")(before)
-
-    return restore
-
-
-def _flat(content: Any) -> Iterable[Any]:
-    """Keys and values; identity is what counts, as tensors have no single truth."""
-    return [each for pair in content.items() for each in pair] if isinstance(content, dict) else content
+def _is_as(container: Any, before: Any) -> bool:
+    """Whether it holds the same objects; identity is what counts, as tensors have no single truth."""
+    if len(container) != len(before):
+        return False
+    if isinstance(container, dict):
+        pairs = zip(container.items(), before.items(), strict=True)
+        return all(key is other and value is second for (key, value), (other, second) in pairs)
+    return all(one is other for one, other in zip(container, before, strict=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from dualcell.frameworks.spelling import ABSENT, UNTOLD, Spelling
@@ -48,14 +50,19 @@ def built_shape(layer: Any) -> tuple[int | None, ...] | None:
         return None
 
 
-def argument(value: Any, name: str) -> Any:
+def arguments(value: Any) -> Callable[[Any, str], Any]:
     """What an object was made with: an attribute, or an entry of its config; `ABSENT` if it is neither."""
-    try:
-        own = getattr(value, name, None)
-        own = config(value).get(name, ABSENT) if own is None else own
-    except Exception:  # a property of a layer that is not built, a config that cannot be written
-        return ABSENT
-    return own.get("class_name", own) if isinstance(own, dict) else own
+    config_of = cache(lambda: config(value))  # read once for all of them
+
+    def own(_: Any, name: str) -> Any:
+        try:
+            found = getattr(value, name, None)
+            found = config_of().get(name, ABSENT) if found is None else found
+        except Exception:  # a property of a layer that is not built, a config that cannot be written
+            return ABSENT
+        return found.get("class_name", found) if isinstance(found, dict) else found
+
+    return own
 
 
 def config(value: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from dualcell.frameworks.arguments import arguments_of, unread
 from dualcell.frameworks.keras_activations import ACTIVATIONS, applied
 from dualcell.frameworks.keras_norms import BATCH_NORM, GROUP_NORM, LAYER_NORM, RMS_NORM
-from dualcell.frameworks.keras_objects import LEARNED, argument, built, is_of_keras, mode
+from dualcell.frameworks.keras_objects import LEARNED, arguments, built, is_of_keras, mode
 from dualcell.frameworks.keras_objects import axes as axes_of
 from dualcell.frameworks.keras_objects import library as library_of
 from dualcell.frameworks.keras_objects import names as names_of
@@ -77,7 +77,7 @@ class KerasLayers:
         kind, spellings = row
         own = next(kind for kind in type(value).__mro__ if is_of_keras(kind))
         told = [name for name in arguments_of(own) if name in _TOLD or name.endswith("_initializer")]
-        more = unread(value, own, spellings, told, argument)
+        more = unread(value, own, spellings, told, arguments(value))
         settings = read_all(kind if isinstance(kind, str) else kind(value), library_of(value), value, spellings, more)
         return replace(settings, name=getattr(value, "name", None) or settings.name)
 

@@ -9,6 +9,7 @@ answers decide anything.
 from __future__ import annotations
 
 import math
+from functools import cache
 from inspect import Parameter, currentframe, signature
 from types import CodeType, FrameType
 from typing import Any, cast
@@ -90,6 +91,7 @@ class _Tracer(torch.fx.Tracer):
         self.usual = usual
         self.unusual = unusual
         self.asked: list[Place] = []
+        self._inside = cache(lambda: {id(each) for each in self.root.modules()})
 
     def is_leaf_module(self, m: Any, module_qualified_name: str) -> bool:
         if id(m) in self.holders:
@@ -103,7 +105,7 @@ class _Tracer(torch.fx.Tracer):
         plain = PLAIN.get(type(m).forward)
         if plain is not None:
             return plain(m, *args, **kwargs)
-        if all(m is not each for each in self.root.modules()):  # made in `forward`, as in nn.ReLU()(x)
+        if id(m) not in self._inside():  # made in `forward`, as in nn.ReLU()(x)
             return forward(*args, **kwargs)
         return super().call_module(m, forward, args, kwargs)
 

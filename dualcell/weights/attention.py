@@ -111,7 +111,7 @@ def _evidence(found: Any, places: list[tuple[tuple[int, ...], ...]]) -> Any:
     return replace(
         found,
         words=tuple(words(found.words, *each) for each in new),
-        unscaled=tuple(words(found.unscaled, *each) for each in new),
+        unscaled=lambda: tuple(words(found.unscaled(), *each) for each in new),
         colours=tuple(hash((found.colours[old], number)) for old, _, number, _ in new),
         stems=tuple(found.stems[old] for old, *_ in new),
         cuts=tuple({} if is_first else found.cuts[old] for old, is_first, *_ in new),

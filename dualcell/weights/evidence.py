@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -33,7 +33,7 @@ class Evidence:
     """
 
     words: tuple[frozenset[str], ...]
-    unscaled: tuple[frozenset[str], ...]
+    unscaled: Callable[[], tuple[frozenset[str], ...]]
     colours: tuple[int, ...]
     stems: tuple[frozenset[int], ...]
     cuts: tuple[Cuts, ...]
@@ -43,7 +43,7 @@ class Evidence:
         """That of some of the layers, which become the first, the second, ..."""
         return Evidence(
             tuple(self.words[index] for index in indices),
-            tuple(self.unscaled[index] for index in indices),
+            lambda: tuple(self.unscaled()[index] for index in indices),
             tuple(self.colours[index] for index in indices),
             tuple(self.stems[index] for index in indices),
             tuple(self.cuts[index] for index in indices),
@@ -58,13 +58,12 @@ def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
 
 def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
     """All there is to know of the layers of an inventory beside their wiring."""
-    walk, unscaled = _Words(trace, layers), _Words(_unscaled(trace), layers)
-    words, others = (tuple(frozenset(each.found[index, None]) for index, _ in enumerate(layers))
-                     for each in (walk, unscaled))  # fmt: skip
+    walk = _Words(trace, layers)
+    unscaled = cache(lambda: _Words(_unscaled(trace), layers).all())
     cuts = tuple(
         cuts_of(walk.parts(index), factors, last=index in walk.inner) for index, factors in enumerate(walk.factors)
     )
-    return Evidence(words, others, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
+    return Evidence(walk.all(), unscaled, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
 
 
 def _unscaled(trace: Trace) -> Trace:
@@ -119,6 +118,10 @@ class _Words:
         for step in steps:
             if step.name != "getitem" or step.output in self._takers or step.output in trace.results:
                 self._take(step)  # a tuple that is unpacked also gives what nobody takes
+
+    def all(self) -> tuple[frozenset[str], ...]:
+        """The words of each layer."""
+        return tuple(frozenset(self.found[index, None]) for index, _ in enumerate(self.layers))
 
     def parts(self, layer: int) -> dict[Label, frozenset[str]]:
         """What is done with each part of a layer's result, by the part."""

@@ -217,9 +217,11 @@ class _Matcher:
         if inputs:
             stems[0] = {index: partners(stem, inputs) for index, stem in stems[0].items()}
         told = told_apart(stems[0], stems[1]) if inputs else []
-        for said in ("words", "unscaled"):
-            words = [{index: getattr(found[side], said)[index] for index in alike[side]} for side in (0, 1)]
-            told = told or told_apart(words[0], words[1])
+        for unscaled in (False, True):
+            if not told:
+                said = [found[side].unscaled() if unscaled else found[side].words for side in (0, 1)]
+                words = [{index: said[side][index] for index in alike[side]} for side in (0, 1)]
+                told = told_apart(words[0], words[1])
         return told
 
     def _can_change_places(self, side: int, indices: Sequence[int]) -> bool:
