@@ -92,6 +92,8 @@ class _Reader:
         for step in self.steps.values():
             for value in step.inputs:
                 self.takers.setdefault(value, []).append(step)
+        for value in () if self.trace is None else self.trace.results:
+            self.takers.setdefault(value, []).append(_RESULT)
         self.held: dict[int, tuple[int, frozenset[int]]] = {}  # a weight, and the values on the way to where it is used
         for step in self.steps.values():
             self._hold(step)
@@ -163,7 +165,7 @@ class _Reader:
             return
         other = next(value for value in step.inputs if value not in self.held)
         given, inside = self._inside(other)
-        if given is None:
+        if given is None or self.takers[other] != [step]:
             return
         index, spent = self.held[scales[0]]
         norm = Step("RMSNormalization", (given,), step.output, ((index,),), (step.shapes[1], step.shapes[1]))
@@ -189,4 +191,5 @@ class _Reader:
         return None, frozenset()
 
 
+_RESULT = Step("result", (), -1)  # what takes a value that the model gives
 _LONGEST = 12  # steps of a norm, casts included

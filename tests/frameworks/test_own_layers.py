@@ -166,6 +166,43 @@ def test_norms_on_both_sides_stay_norms():
     assert [one.difference.setting for one in plan.differences] == ["epsilon"]
 
 
+class Shared(Norm):
+    """What is normalized goes on without the scale too: the norm is no step of its own."""
+
+    def forward(self, x):
+        normalized = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return self.weight * normalized + torch.tanh(normalized)
+
+
+class Returned(Norm):
+    def forward(self, x):
+        normalized = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return self.weight * normalized, normalized
+
+
+@pytest.mark.parametrize("kind", [Shared, Returned])
+def test_what_is_used_besides_is_no_part_of_a_norm(kind):
+    def make():
+        return Pair(symbolic(layers.RMSNormalization(), (8,)), nn.Sequential(kind()), VECTORS)
+
+    refused(make, "Pair them with overrides={'source path': 'target path'}")
+
+
+def test_a_product_that_is_a_result_too_keeps_its_bias_apart():
+    """Its bias is no part of what the model gives first."""
+
+    def make():
+        def run(net, x):
+            product = x @ net.weight
+            return product, product + net.bias
+
+        given = keras.Input((8,))
+        model = keras.Model(given, layers.Dense(8)(given))
+        return Pair(model, Net(run, weight=held(8, 8), bias=held(8)), VECTORS)
+
+    refused(make, "the plan is not complete")
+
+
 class Summed(Norm):
     def forward(self, x):
         return self.weight * (x * torch.rsqrt(x.pow(2).sum(-1, keepdim=True) + 1e-6))
