@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from inspect import Parameter, currentframe, signature
+from threading import RLock
 from types import CodeType, FrameType
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from dualcell.frameworks.torch_transformers import PLAIN
 
 SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")  # what is asked of a value without values
 _QUIET = (*SHAPES, "is_cuda", "requires_grad", "is_contiguous", "is_floating_point", "layout", "stride", "ndimension")
+_LOCK = RLock()  # torch.fx puts functions of its own into torch while it looks, for all threads
 _RUNS = 32  # of a forward, at most
 _QUESTIONS = 1000  # in one of them
 _FILLED = (torch.zeros, torch.ones, torch.empty, torch.full, torch.rand, torch.randn, torch.eye, torch.linspace)
@@ -63,7 +65,7 @@ def _answered(model: Any, holders: set[int], usual: bool) -> tuple[Seen | None, 
     for _ in range(_RUNS):
         tracer = _Tracer(holders, usual, unusual)
         try:
-            with unchanged(model.modules()), torch.random.fork_rng(devices=()):
+            with _LOCK, unchanged(model.modules()), torch.random.fork_rng(devices=()):
                 return (model, tracer.trace(model)), bool(tracer.asked)
         except Exception:  # any forward may refuse stand-ins, in its own words
             place = next((each for each in reversed(tracer.asked) if each not in unusual), None)

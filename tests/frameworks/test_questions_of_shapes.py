@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 import dualcell
+from dualcell.weights.plan import inventory_of
 
 BLIND = "cannot be looked into without values"
 
@@ -67,6 +70,11 @@ def loops(self, x):
     return self.called(x)
 
 
+def calls_in_a_loop(self, x):
+    """Each row by itself: the layers are called several times, and feed each other as if they were called once."""
+    return torch.cat([self.called(x[place : place + 1]) for place in range(x.shape[0])])
+
+
 def decides(self, x):
     if x.shape[1] == 8:
         return self.called(x)
@@ -96,7 +104,9 @@ def copied(forward, back=False):
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["to PyTorch", "to Keras"])
-@pytest.mark.parametrize("forward", [asserts, raises, adds_an_axis, fills, goes_on, loops, asks_again_and_again])
+@pytest.mark.parametrize(
+    "forward", [asserts, raises, adds_an_axis, fills, goes_on, loops, calls_in_a_loop, asks_again_and_again]
+)
 def test_questions_that_decide_nothing(forward, back):
     plan, apart = copied(forward, back)
     assert plan.table.notes == ()
@@ -108,6 +118,33 @@ def test_questions_that_may_decide_are_not_answered(forward):
     with pytest.warns(UserWarning, match="order of definition"):
         plan, _ = copied(forward)
     assert any(BLIND in note for note in plan.table.notes)
+
+
+def wired_otherwise():
+    given = keras.Input((8,))
+    first, second, third = (layers.Dense(8, name=name) for name in ("one", "two", "three"))
+    hidden = keras.ops.tanh(first(given))
+    model = keras.Model(given, third(keras.ops.relu(second(hidden)) + hidden))
+    return model, nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+
+
+def test_layers_that_are_wired_otherwise_are_noted_where_their_order_decides():
+    """The residual is in one model only."""
+    model, module = wired_otherwise()
+    plan = dualcell.plan_weights(model, module)
+    said = "'one', 'three' are wired otherwise than '0', '4', so they went by the order of definition. Copy with"
+    assert [note for note in plan.table.notes if note.startswith(said)] == [*plan.table.notes]
+    with pytest.warns(UserWarning, match="wired otherwise"):
+        plan.apply()
+
+
+def test_plans_in_several_threads_leave_torch_as_it_was():
+    before = torch.zeros, torch.full, nn.Module.__call__, nn.Module.__getattr__
+    modules = [type("Port", (Port,), {"forward": fills})() for _ in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        flows = [*pool.map(lambda module: inventory_of(module).flow, modules * 4)]
+    assert None not in flows
+    assert (torch.zeros, torch.full, nn.Module.__call__, nn.Module.__getattr__) == before
 
 
 def test_functions_that_fill_tensors_are_put_back():
