@@ -49,7 +49,8 @@ def python(code, **environment):
 def test_keras(flavour, backend):
     """Every check of keras_checks.py in a process of its own: a backend is for life."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "keras_checks.py", "-q", "-pno:randomly", "-pno:cacheprovider", "--no-header"],
+        [sys.executable, "-m", "pytest", "keras_checks.py", "-q", "--no-header", "-pno:cacheprovider",
+         "--randomly-dont-reorganize"],
         capture_output=True, text=True, check=False, cwd=HERE,
         env={**os.environ, "FLAVOUR": flavour, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip

@@ -25,12 +25,6 @@ OF_KERNEL = f"{THIRD}, fans of the kernel"
 FORGET = "zeros, ones in the forget gate"
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    keras.utils.set_random_seed(0)
-    torch.manual_seed(0)
-
-
 def built(layer, *shape):
     layer.build(shape)
     return layer

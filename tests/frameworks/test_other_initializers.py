@@ -15,12 +15,6 @@ torch = pytest.importorskip("torch")
 L, nn = keras.layers, torch.nn
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    keras.utils.set_random_seed(0)
-    torch.manual_seed(0)
-
-
 def scope(framework, init):
     return block_adapter(framework).scope(Options(init=init))
 

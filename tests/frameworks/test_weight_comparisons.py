@@ -24,11 +24,6 @@ def chain(*made, shape=(20,)):
     return keras.Sequential([keras.Input(shape), *made])
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    keras.utils.set_random_seed(0)
-
-
 def twins(model, module):
     dualcell.plan_weights(model, module).apply()
     return model, module
