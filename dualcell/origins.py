@@ -22,6 +22,7 @@ from dualcell.initializers_report import (
 from dualcell.options import parse_line
 from dualcell.render.initializers import render_initializers_html, render_initializers_text
 from dualcell.weights.by_hand import both_layers
+from dualcell.weights.copying import part_of
 from dualcell.weights.fans import gates_of, sizes_of
 from dualcell.weights.inventory import Inventory, Layer, Weight
 from dualcell.weights.kinds import KINDS
@@ -158,9 +159,7 @@ def _origin(inventory: Inventory, layer: Layer, weight: Weight) -> Origin:
 
 def _values(inventory: Inventory, weight: Weight) -> Array:
     """The numbers of a weight; a view where possible."""
-    whole = plain_array(read(inventory.arrays[weight.array]))
-    index, count = weight.part
-    return whole if count == 1 else np.array_split(whole, count)[index]
+    return part_of(plain_array(read(inventory.arrays[weight.array])), weight)
 
 
 def _drawn_part(values: Array, layer: Layer) -> Array:

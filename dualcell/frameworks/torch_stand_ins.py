@@ -8,7 +8,10 @@ answers decide anything.
 
 from __future__ import annotations
 
+import dis
 import math
+import operator
+from collections.abc import Iterator
 from functools import cache
 from inspect import Parameter, currentframe, signature
 from threading import RLock
@@ -23,6 +26,7 @@ from dualcell.frameworks.torch_transformers import PLAIN
 
 SHAPES = ("shape", "size", "dim", "ndim", "len", "device", "dtype", "numel")  # what is asked of a value without values
 _QUIET = (*SHAPES, "is_cuda", "requires_grad", "is_contiguous", "is_floating_point", "layout", "stride", "ndimension")
+RANK = "dualcell rank"  # in the notes of what a shape was asked of: how many sizes it was unpacked to
 _LOCK = RLock()  # torch.fx puts functions of its own into torch while it looks, for all threads
 _RUNS = 32  # of a forward, at most
 _QUESTIONS = 1000  # in one of them
@@ -44,7 +48,7 @@ def graphs_of(model: Any, holders: set[int]) -> list[Seen]:
         What it does if the answer to all questions about shapes is no, as far as that goes, and the same
         with yes, unless nothing was asked; with the module whose names are in it.
     """
-    if id(model) in holders or type(model).forward in PLAIN:
+    if id(model) in holders or type(model).forward in PLAIN or "forward" in vars(model):  # one of its own
         model = _Around(model)
     graphs: list[Seen] = []
     for usual in (False, True):
@@ -125,7 +129,24 @@ class _StandIn(torch.fx.Proxy):
     def __len__(self) -> int:
         if self.node.op in ("placeholder", "call_module") or name_of(self.node) in _ONE_TENSOR:
             return _SIZE
-        return super().__len__()
+        count = _pieces(self.node)
+        return super().__len__() if count is None else count
+
+    def __getattr__(self, k: str) -> Any:
+        if k == "shape":  # torch.fx hands out what may be a method, too, and does not come back here to unpack it
+            return self.tracer.create_proxy("call_function", getattr, (self, k), {})
+        return super().__getattr__(k)
+
+    def __iter__(self) -> Iterator[Any]:
+        frame = cast(FrameType, cast(FrameType, currentframe()).f_back)
+        here = next((each for each in dis.get_instructions(frame.f_code) if each.offset == frame.f_lasti), None)
+        if here is not None and here.opname == "UNPACK_SEQUENCE":
+            count = self.node.meta[RANK] = here.argval
+        else:
+            count = _pieces(self.node)
+        if count is None:
+            return super().__iter__()
+        return (operator.getitem(cast(Any, self), place) for place in range(count))
 
     def __bool__(self) -> bool:
         frame, tracer = currentframe(), cast(_Tracer, self.tracer)
@@ -136,6 +157,15 @@ class _StandIn(torch.fx.Proxy):
         if not is_of_shapes(self.node):
             raise TypeError("a value that is not known is no index")
         return _SIZE
+
+
+def _pieces(node: torch.fx.Node) -> int | None:
+    """How many pieces a call gives, if it says so; else None."""
+    count = node.args[1] if len(node.args) > 1 else node.kwargs.get("chunks")
+    if name_of(node) == "chunk" and isinstance(count, int):
+        return count
+    sizes = node.args[1] if len(node.args) > 1 else node.kwargs.get("split_size_or_sections")
+    return len(sizes) if name_of(node) == "split" and isinstance(sizes, list | tuple) else None
 
 
 def is_of_shapes(node: torch.fx.Node) -> bool:

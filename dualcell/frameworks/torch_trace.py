@@ -9,6 +9,7 @@ from typing import Any
 
 import torch.fx
 
+from dualcell.frameworks.torch_sizes import with_sizes
 from dualcell.frameworks.torch_stand_ins import SHAPES, graphs_of, name_of
 from dualcell.weights.inventory import Layer
 from dualcell.weights.steps import Stages, Step, Trace, attended, detail_of, flow_of, index_of, is_split, window_of
@@ -59,6 +60,7 @@ def _steps(
     names: Mapping[int, str],
 ) -> Trace | None:  # fmt: skip
     modules = dict(model.named_modules())
+    with_sizes(graph, modules)
     numbers = {node: number for number, node in enumerate(graph.nodes)}
     steps: list[Step] = []
     results: tuple[int, ...] = ()

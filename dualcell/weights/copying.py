@@ -69,8 +69,8 @@ def part_of(array: Array, weight: Weight) -> Array:
     index, count = weight.part
     if count == 1:
         return array
-    length = array.shape[0] // count
-    return array[index * length : (index + 1) * length]
+    length = array.shape[weight.axis] // count
+    return array[(slice(None),) * weight.axis + (slice(index * length, (index + 1) * length),)]
 
 
 def part_values(arrays: Mapping[str, Any], weight: Weight, read: Read) -> HostArray:

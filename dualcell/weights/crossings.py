@@ -7,7 +7,7 @@ cut into parts, or axes, in another order: their weights fit each other, and mea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dualcell.errors import PlanError
 from dualcell.weights.cuts import Cuts, are_one_order
@@ -87,7 +87,8 @@ class _Asked:
             factors = left.factors[source], right.factors[target]
             if all(factors) and not are_one_order(*factors) and not any(layer.has_features for layer in pair):
                 raise PlanError(_split_otherwise(pair, factors))
-            self._no_crossed_cuts(pair, left.cuts[source], right.cuts[target])
+            readings = zip(left.readings(), right.readings(), strict=True)
+            self._no_crossed_cuts(pair, ((one[1][source], other[1][target]) for one, other in readings))
             if self.sides[0].framework != self.sides[1].framework:
                 self._no_moved_places(pair, left.words[source] ^ right.words[target])
 
@@ -99,18 +100,21 @@ class _Asked:
                 f"{', '.join(moved)}; copy with apply(check=...)"
             )
 
-    def _no_crossed_cuts(self, pair: Couple, left: Cuts, right: Cuts) -> None:
-        if left == right:
-            return
-        if left.keys() != right.keys():
-            self.notes.append(_cut_otherwise(pair))
-            return
-        same = sorted(told_apart(dict(enumerate(left.values())), dict(enumerate(right.values()))))
-        if any(one != other for one, other in same):
-            order = [other for _, other in same]
-            raise PlanError(_parts_crossed(pair, order if len(order) == len(left) else []))
-        if len(same) < len(left):
-            self.notes.append(_cut_otherwise(pair))
+    def _no_crossed_cuts(self, pair: Couple, readings: Iterable[tuple[Cuts, Cuts]]) -> None:
+        for left, right in readings:
+            if left == right:
+                return
+            if left.keys() != right.keys():
+                if len(left) == len(right):
+                    raise PlanError(_cut_apart(pair, next(iter(left))))
+                break
+            same = sorted(told_apart(dict(enumerate(left.values())), dict(enumerate(right.values()))))
+            if any(one != other for one, other in same):
+                order = [other for _, other in same]
+                raise PlanError(_parts_crossed(pair, order if len(order) == len(left) else []))
+            if len(same) == len(left):
+                return
+        self.notes.append(_cut_otherwise(pair))
 
     def _made(self, side: int, index: int) -> str:
         """What made a part of a concatenation: a layer, or an input of the model."""
@@ -175,6 +179,15 @@ def _parts_crossed(pair: Couple, order: Sequence[int]) -> str:
     return (
         f"the results of {one!r} and {other!r} are cut into parts that are used in another order{places}. "
         f"{_SAME_FEATURES.format(one=one, other=other)}"
+    )
+
+
+def _cut_apart(pair: Couple, cut: tuple[int, int, bool]) -> str:
+    one, other = (layer.path for layer in pair)
+    whole, apart = (other, one) if cut[2] else (one, other)
+    return (
+        f"the result of {whole!r} is cut into {cut[1]} parts that lie one after the other, that of {apart!r} into "
+        f"parts whose features lie between each other. {_SAME_FEATURES.format(one=one, other=other)}"
     )
 
 

@@ -93,7 +93,7 @@ def cuts_of(parts: Mapping[Label, frozenset[str]], factors: tuple[int, ...], *, 
     kinds = {label[0] for label in parts}
     if len(kinds) != 1 or len(parts) < 2:
         return {}
-    parts = {label: frozenset(_without_cuts(words)) for label, words in parts.items()}
+    parts = {label: frozenset(without_cuts(words)) for label, words in parts.items()}
     labels = sorted(parts, key=lambda label: label[1:])
     count = len(labels)
     apart = bool(factors) and (last or not _is_first_cut(factors, count))
@@ -111,8 +111,13 @@ def _is_first_cut(factors: tuple[int, ...], count: int) -> bool:
     return first == count or (first % count == 0 and all(size % count for size in others))
 
 
-def _without_cuts(words: Iterable[str]) -> Iterator[str]:
-    """What is said of a part, but for the cuts themselves, which each framework has its own of."""
+def without_cuts(words: Iterable[str]) -> Iterator[str]:
+    """What is said of a part, but for the cuts themselves, which each framework has its own of.
+
+    Examples:
+        >>> [*without_cuts(["part 1", "mul with dense part 0", "silu"])]
+        ['mul with dense', 'silu']
+    """
     for word in words:
         said = re.sub(r" (part \d+|\[\d*:?\d*\])", "", f" {word}").strip()
         if said:

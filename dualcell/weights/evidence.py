@@ -13,10 +13,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from dualcell.weights.cuts import Cuts, Label, cuts_of, factors_of, is_of_last_axis, label_of
 from dualcell.weights.inventory import Flow, Layer
 from dualcell.weights.steps import MERGES, Step, Trace, done_by, flow_of, is_split, of_values, plain_name
+
+Words = tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,16 @@ class Evidence:
 
     Attributes:
         words: what is done with its result before the next layer, with what else, and what was done to its input.
-        unscaled: the same, as if nothing was multiplied with a number: where that is done is a matter of taste.
+        unscaled: the words and the cuts as if nothing was multiplied with a number: where that is done is a
+            matter of taste.
         colours: equal numbers for layers that can change places with nothing to show it in their own model.
         stems: the inputs of the model that reach it, as -1, -2, ... in their order.
         cuts: of one whose result is cut into parts along its features, what is done with each, see `cuts.Cuts`.
         factors: the axes that its features are split into, in order; empty if they are not.
     """
 
-    words: tuple[frozenset[str], ...]
-    unscaled: Callable[[], tuple[frozenset[str], ...]]
+    words: Words
+    unscaled: Callable[[], tuple[Words, Sequence[Cuts]]]
     colours: tuple[int, ...]
     stems: tuple[frozenset[int], ...]
     cuts: tuple[Cuts, ...]
@@ -41,14 +45,22 @@ class Evidence:
 
     def within(self, indices: Sequence[int]) -> Evidence:
         """That of some of the layers, which become the first, the second, ..."""
+
+        def some(said: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(said[index] for index in indices)
+
+        def unscaled() -> tuple[Words, Sequence[Cuts]]:
+            words, cuts = self.unscaled()
+            return some(words), some(cuts)
+
         return Evidence(
-            tuple(self.words[index] for index in indices),
-            lambda: tuple(self.unscaled()[index] for index in indices),
-            tuple(self.colours[index] for index in indices),
-            tuple(self.stems[index] for index in indices),
-            tuple(self.cuts[index] for index in indices),
-            tuple(self.factors[index] for index in indices),
+            some(self.words), unscaled, some(self.colours), some(self.stems), some(self.cuts), some(self.factors)
         )
+
+    def readings(self) -> Iterator[tuple[Words, Sequence[Cuts]]]:
+        """The words and the cuts, as they are and then unscaled."""
+        yield self.words, self.cuts
+        yield self.unscaled()
 
 
 def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
@@ -59,11 +71,14 @@ def wiring_of(trace: Trace, layers: Sequence[Layer]) -> Flow:
 def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
     """All there is to know of the layers of an inventory beside their wiring."""
     walk = _Words(trace, layers)
-    unscaled = cache(lambda: _Words(_unscaled(trace), layers).all())
-    cuts = tuple(
-        cuts_of(walk.parts(index), factors, last=index in walk.inner) for index, factors in enumerate(walk.factors)
-    )
-    return Evidence(walk.all(), unscaled, _colours(trace, layers), _stems(trace, layers), cuts, tuple(walk.factors))
+
+    @cache
+    def unscaled() -> tuple[Words, Sequence[Cuts]]:
+        other = _Words(_unscaled(trace), layers)
+        return other.all(), other.cuts()
+
+    colours, stems = _colours(trace, layers), _stems(trace, layers)
+    return Evidence(walk.all(), unscaled, colours, stems, walk.cuts(), tuple(walk.factors))
 
 
 def _unscaled(trace: Trace) -> Trace:
@@ -107,6 +122,8 @@ class _Words:
         self.found: dict[Subject, set[str]] = defaultdict(set)
         self.factors: list[tuple[int, ...]] = [()] * len(layers)
         self.inner: set[int] = set()  # of whose factors the last is cut
+        self.untold: set[int] = set()  # whose features may be split into axes of sizes that are not known
+        self._before: dict[int, frozenset[str]] = {}  # what is said of a layer before its result is cut
         self._since: dict[int, frozenset[str]] = {}
         self._reach: dict[int, tuple[Subject, ...]] = {}
         self._operands: dict[tuple[str, int], list[int]] = {}  # what a chain of one operation has joined
@@ -123,9 +140,15 @@ class _Words:
         """The words of each layer."""
         return tuple(frozenset(self.found[index, None]) for index, _ in enumerate(self.layers))
 
-    def parts(self, layer: int) -> dict[Label, frozenset[str]]:
-        """What is done with each part of a layer's result, by the part."""
-        return {label: frozenset(words) for (index, label), words in self.found.items() if index == layer and label}
+    def cuts(self) -> tuple[Cuts, ...]:
+        """For each layer, what is done with each part of its result."""
+        parts: dict[int, dict[Label, frozenset[str]]] = defaultdict(dict)
+        for (index, label), words in self.found.items():
+            if label and index not in self.untold:
+                parts[index][label] = frozenset(words)
+        return tuple(
+            cuts_of(parts[index], factors, last=index in self.inner) for index, factors in enumerate(self.factors)
+        )
 
     def _take(self, step: Step) -> None:
         held = [index for stage in step.stages for index in stage]
@@ -150,9 +173,16 @@ class _Words:
         layer = self.layers[index]
         if not self.factors[index] and not label:
             self.factors[index] = factors_of(step.sizes, layer.features)
+            if not self.factors[index] and None in step.sizes[-2:] and layer.features not in step.sizes:
+                self.untold.add(index)
         if self.factors[index] and (step.index or is_split(step.name)) and is_of_last_axis(step.literal):
             self.inner.add(index)
-        return index, label or label_of(step.detail, step.index, split=bool(self.factors[index]))
+        if not label:
+            label = label_of(step.detail, step.index, split=bool(self.factors[index]))
+            if label:  # what is done before it is cut is done to each part
+                self._before.setdefault(index, frozenset(self.found[index, None]))
+                self.found[index, label] |= self._before[index]
+        return index, label
 
     def _say(self, subjects: Iterable[Subject], words: Iterable[str]) -> None:
         for index, label in subjects:

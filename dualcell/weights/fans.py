@@ -24,7 +24,7 @@ def sizes_of(framework: str, layer: Layer, weight: Weight) -> tuple[Sizes, ...]:
         >>> sizes_of("keras", Layer("dense", "dense", (kernel,)), kernel)
         (Sizes(fan_in=100, fan_out=250, hidden=None, of=''),)
     """
-    shape, hidden = _whole(weight), _hidden(layer)
+    shape, hidden = weight.whole, _hidden(layer)  # initializers see no parts
     if layer.native == "Bilinear":  # PyTorch draws both of its weights by the first input alone
         return (Sizes(layer.source.in1_features, layer.source.out_features, None, "the first input"),)
     found = [Sizes(*fans_of(framework, shape), hidden, of) for shape, of in _ways(framework, layer, weight, shape)]
@@ -91,11 +91,6 @@ def _ways(framework: str, layer: Layer, weight: Weight, shape: Shape) -> Iterato
             yield (shape[0] // groups, groups, *shape[2:]), "all channels"
 
 
-def _whole(weight: Weight) -> Shape:
-    """The shape of the array that a part is a part of; initializers see no parts."""
-    return (weight.shape[0] * weight.part[1], *weight.shape[1:]) if weight.shape else ()
-
-
 def _hidden(layer: Layer) -> int | None:
     """Units of a recurrent layer, however large the state is that it feeds back."""
     if layer.kind in _RECURRENT:
@@ -129,7 +124,7 @@ def _by_equation(layer: Layer, shape: Shape, hidden: int | None) -> list[Sizes]:
     The kernels of attention layers are known to lie as (inputs, heads, size) or (heads, size, outputs).
     """
     if layer.kind == "attention" and len(shape) > 2:
-        kernels = {_whole(weight): weight.canonical for weight in layer.weights if len(weight.canonical) == 2}
+        kernels = {weight.whole: weight.canonical for weight in layer.weights if len(weight.canonical) == 2}
         if shape in kernels:
             outputs, inputs = kernels[shape]
             return [Sizes(inputs, outputs, hidden, "the matrix product")]

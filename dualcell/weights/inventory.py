@@ -25,8 +25,9 @@ class Weight:
         array: the framework's array it lies in, by path. Tied weights name the same array.
         shape: the framework's shape of this part.
         dtype: NumPy's name of the dtype, or the framework's.
-        part: `(index, count)`: part `index` of `count` equal ones along the first axis.
+        part: `(index, count)`: part `index` of `count` equal ones along an axis.
         move: from the framework's layout to the canonical one.
+        axis: that along which the parts lie, in the framework's array.
     """
 
     role: str
@@ -35,11 +36,17 @@ class Weight:
     dtype: str
     part: tuple[int, int] = (0, 1)
     move: Move = ()
+    axis: int = 0
 
     @property
     def canonical(self) -> Shape:
         """The shape in the canonical layout."""
         return shape_after(self.shape, self.move)
+
+    @property
+    def whole(self) -> Shape:
+        """The shape of the array it lies in."""
+        return tuple(size * (self.part[1] if place == self.axis else 1) for place, size in enumerate(self.shape))
 
     @property
     def name(self) -> str:

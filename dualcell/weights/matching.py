@@ -15,6 +15,7 @@ from dualcell.counted import listed
 from dualcell.errors import PlanError
 from dualcell.weights.crossings import crossed, input_pairs, partners
 from dualcell.weights.evidence import told_apart
+from dualcell.weights.fused import parts_to_name
 from dualcell.weights.inventory import Flow, Inventory, Layer
 from dualcell.weights.names import Couple, by_name, contradiction, likely
 from dualcell.weights.overrides import Overrides, fits
@@ -46,12 +47,14 @@ class Matching:
         source_left: layers no target layer takes.
         target_left: layers that get no weights.
         notes: what could not be seen.
+        parts: what is left over and may be several layers in one, and what to write then.
     """
 
     matches: tuple[Match, ...]
     source_left: tuple[Layer, ...]
     target_left: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | None] | None = None) -> Matching:
@@ -92,7 +95,8 @@ class _Matcher:
         source, target = (side.layers for side in self.sides)
         matches = tuple(Match(source[self.found[i][0]], target[i], self.found[i][1]) for i in sorted(self.found))
         left = [tuple(self._layers(side)) for side in (0, 1)]
-        return Matching(matches, left[0], left[1], tuple(dict.fromkeys(self.notes)))
+        parts = tuple(parts_to_name(self.sides, self.free))
+        return Matching(matches, left[0], left[1], tuple(dict.fromkeys(self.notes)), parts)
 
     def _layers(self, side: int, indices: Iterable[int] | None = None) -> list[Layer]:
         return [self.sides[side].layers[index] for index in (self.free[side] if indices is None else indices)]
@@ -100,7 +104,8 @@ class _Matcher:
     def hints(self) -> list[str]:
         """What to change about layers without an equivalent: others of their kind may lack a partner for it."""
         left = (layer for side in (0, 1) for layer in self._layers(side))
-        return list(dict.fromkeys(layer.hint for layer in left if layer.hint))
+        hints = dict.fromkeys(layer.hint for layer in left if layer.hint)
+        return [*hints, *parts_to_name(self.sides, self.free)]
 
     def pair(self, source: int, target: int, by: str) -> None:
         """Note that two layers belong together."""
@@ -217,11 +222,11 @@ class _Matcher:
         if inputs:
             stems[0] = {index: partners(stem, inputs) for index, stem in stems[0].items()}
         told = told_apart(stems[0], stems[1]) if inputs else []
-        for unscaled in (False, True):
-            if not told:
-                said = [found[side].unscaled() if unscaled else found[side].words for side in (0, 1)]
-                words = [{index: said[side][index] for index in alike[side]} for side in (0, 1)]
-                told = told_apart(words[0], words[1])
+        for said in zip(found[0].readings(), found[1].readings(), strict=True):
+            if told:
+                break
+            words = [{index: said[side][0][index] for index in alike[side]} for side in (0, 1)]
+            told = told_apart(words[0], words[1])
         return told
 
     def _can_change_places(self, side: int, indices: Sequence[int]) -> bool:

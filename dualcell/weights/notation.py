@@ -25,8 +25,7 @@ def arrays_of(side: Inventory) -> Arrays:
     """Shape and dtype of each array of an inventory that is a weight."""
     found: dict[str, tuple[Shape, str]] = {}
     for weight in (weight for layer in side.layers for weight in layer.weights):
-        shape = weight.shape if weight.part[1] == 1 else (weight.shape[0] * weight.part[1], *weight.shape[1:])
-        found.setdefault(weight.array, (shape, weight.dtype))
+        found.setdefault(weight.array, (weight.whole, weight.dtype))
     return found
 
 
@@ -96,7 +95,8 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _weight(weight: Weight) -> dict[str, Any]:
     part = {} if weight.part[1] == 1 else {"part": list(weight.part)}
-    return {"array": weight.array, "role": weight.role, **part}
+    axis = {"axis": weight.axis} if part and weight.axis else {}
+    return {"array": weight.array, "role": weight.role, **part, **axis}
 
 
 def _step(step: Step) -> list[Any]:
@@ -165,11 +165,11 @@ class _Side:
         array = self.names[saved["array"]]
         shape, dtype = self.arrays[array]
         index, count = (int(number) for number in saved.get("part", (0, 1)))
-        if not 0 <= index < count or (count > 1 and shape[0] % count):
-            raise ValueError(f"{array} has no part {index} of {count}")
-        return Weight(
-            str(saved["role"]), array, (shape[0] // count, *shape[1:]) if count > 1 else shape, dtype, (index, count)
-        )
+        axis = int(saved.get("axis", 0))
+        if not 0 <= index < count or (count > 1 and (not 0 <= axis < len(shape) or shape[axis] % count)):
+            raise ValueError(f"{array} has no part {index} of {count}{f' along axis {axis}' if axis else ''}")
+        part = tuple(size // count if place == axis else size for place, size in enumerate(shape))
+        return Weight(str(saved["role"]), array, part, dtype, (index, count), axis=axis)
 
 
 def unnumbered(path: str) -> str:

@@ -23,6 +23,7 @@ from dualcell.weights.by_hand import both_layers
 from dualcell.weights.configuration import Configuration, configuration, norm_hints
 from dualcell.weights.copying import all_or_nothing, check_dropped, is_exact, stage, untangled
 from dualcell.weights.document import text_of
+from dualcell.weights.fused import both_in_parts
 from dualcell.weights.inventory import Inventory
 from dualcell.weights.matching import match
 from dualcell.weights.naming import naming, uncopied_counts
@@ -253,7 +254,9 @@ class WeightPlan:
                 for side, paths in ((self.source, self.source_left), (self.target, self.target_left))]  # fmt: skip
         if any(fits(one, other) for one in left[0] for other in left[1]):
             return f"Pair them with overrides={{'source path': 'target path'}}, {_LEAVE_OUT}"
+        hinted = any("[0 of" in hint for hint in self.draft.hints)
         apart = "None of these layers fits one of the other side, so no override pairs them. " if all(left) else ""
+        apart = "" if hinted else apart
         return f"{apart}{_LEAVE_OUT[0].upper()}{_LEAVE_OUT[1:]}"
 
 
@@ -314,7 +317,7 @@ def plan_weights(
         >>> plan.complete, [row.target.name for row in plan.rows]
         (True, ['weight', 'bias'])
     """
-    inventories = _inventories(source, target)
+    inventories = _inventories(source, target, overrides)
     matching = with_features(match(inventories[0], inventories[1], overrides), inventories, flatten or {})
     found = configuration(matching, source, target)
     made = draft(matching)
@@ -413,8 +416,11 @@ def inventory_of(model: Any, side: str = "model") -> Inventory:
     return replace(_adapter(model, side).inventory(model), model=model)
 
 
-def _inventories(source: Any, target: Any) -> tuple[Inventory, Inventory]:
-    return both_apart(*both_layers(inventory_of(source, "source"), inventory_of(target, "target")))
+def _inventories(
+    source: Any, target: Any, overrides: Mapping[str, str | None] | None = None
+) -> tuple[Inventory, Inventory]:
+    written = both_layers(inventory_of(source, "source"), inventory_of(target, "target"))
+    return both_in_parts(*both_apart(*written), overrides)
 
 
 def read(array: Any) -> HostArray:

@@ -116,7 +116,7 @@ def draft(matching: Matching) -> Draft:
         tuple(row for row in made if isinstance(row, Dropped)),
         problems,
         (_left(left[0], read), _left(left[1], filled)),
-        tuple(dict.fromkeys(each.hint for each in (*left[0], *left[1]) if each.hint)),
+        tuple(dict.fromkeys([*(each.hint for each in (*left[0], *left[1]) if each.hint), *matching.parts])),
         len(matching.matches) - len(refused),
         matching.notes,
     )
