@@ -28,8 +28,8 @@ class Evidence:
 
     Attributes:
         words: what is done with its result before the next layer, with what else, and what was done to its input.
-        unscaled: the words and the cuts as if nothing was multiplied with a number: where that is done is a
-            matter of taste.
+        unscaled: the words and the cuts as if nothing was scaled, shifted or masked by what is no value of the
+            model: where and how that is done is a matter of taste.
         colours: equal numbers for layers that can change places with nothing to show it in their own model.
         stems: the inputs of the model that reach it, as -1, -2, ... in their order.
         cuts: of one whose result is cut into parts along its features, what is done with each, see `cuts.Cuts`.
@@ -74,20 +74,30 @@ def evidence_of(trace: Trace, layers: Sequence[Layer]) -> Evidence:
 
     @cache
     def unscaled() -> tuple[Words, Sequence[Cuts]]:
-        other = _Words(_unscaled(trace), layers)
+        other = _Words(_unscaled(trace, layers), layers)
         return other.all(), other.cuts()
 
     colours, stems = _colours(trace, layers), _stems(trace, layers)
     return Evidence(walk.all(), unscaled, colours, stems, walk.cuts(), tuple(walk.factors))
 
 
-def _unscaled(trace: Trace) -> Trace:
-    """The steps, as if those that multiply a value with a number did nothing."""
-    return replace(trace, steps=tuple(
-        replace(step, name="identity", literal="", detail="")
-        if len(step.inputs) == 1 and not step.stages and _name(step) in ("mul", "div") else step
-        for step in trace.steps
-    ))  # fmt: skip
+def _unscaled(trace: Trace, layers: Sequence[Layer]) -> Trace:
+    """The steps, as if those did nothing that change a value by a number, a buffer or a size: a scale, a mask."""
+    steps: list[Step] = []
+    kept: set[int] = set()  # values that are no results of the model's inputs or parameters
+    for step in trace.steps:
+        held = [index for stage in step.stages for index in stage]
+        is_input = bool(step.given) or plain_name(step.name) in ("input", "inputlayer")
+        if step.blind or not (is_input or any(not layers[index].is_buffer for index in held) or {*step.inputs} - kept):
+            kept.add(step.output)
+        others = tuple(value for value in step.inputs if value not in kept)
+        if len(others) == 1 and not held and _name(step) in _CHANGING:
+            step = replace(step, name="identity", inputs=others, literal="", detail="")
+        steps.append(step)
+    return replace(trace, steps=tuple(steps))
+
+
+_CHANGING = ("mul", "div", "add", "sub", "maskedfill", "where")
 
 
 # --- words that both frameworks share ---

@@ -194,6 +194,68 @@ def test_thirds_and_parts_between_each_other_are_not_the_same():
     assert plan_weights(model, module, {model.qkv.name: "c_attn"}).complete
 
 
+# --- masks, which everybody writes in a way of their own ---
+
+
+class MaskedInTorch(nn.Module):
+    """Causal attention; its layers are defined in another order than they are called in."""
+
+    def __init__(self, attend, fused):
+        super().__init__()
+        names = ("c_attn",) if fused else ("v", "k", "q")
+        for name in names:
+            setattr(self, name, nn.Linear(8, 24 // len(names)))
+        self.o = nn.Linear(8, 8)
+        self.register_buffer("mask", torch.tril(torch.ones(5, 5)), persistent=False)
+        self.register_buffer("far", (1 - torch.tril(torch.ones(5, 5))) * -1e9, persistent=False)
+        self.attend, self.fused = attend, fused
+
+    def forward(self, x):
+        batch, length, width = x.shape
+        q, k, v = self.c_attn(x).chunk(3, -1) if self.fused else (self.q(x), self.k(x), self.v(x))
+        y = self.attend(self, *into_heads((q, k, v), batch, length, width, 2))
+        return self.o(y.transpose(1, 2).reshape(batch, length, width))
+
+
+def scores(q, k):
+    return q @ k.transpose(-2, -1) / 2.0
+
+
+IN_TORCH = {
+    "given": lambda m, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
+    "filled": lambda m, q, k, v: scores(q, k).masked_fill(m.mask == 0, -1e9).softmax(-1) @ v,
+    "chosen": lambda m, q, k, v: torch.where(m.mask[:5, :5] > 0, scores(q, k), -1e9).softmax(-1) @ v,
+    "added": lambda m, q, k, v: (scores(q, k) + m.far).softmax(-1) @ v,
+}
+IN_KERAS = {
+    "chosen": lambda w: ops.where(ops.tril(ops.ones((5, 5))) > 0, w, -1e9),
+    "added": lambda w: w + (ops.tril(ops.ones((5, 5))) - 1) * 1e9,
+}
+
+
+class MaskedInKeras(keras.Model):
+    def __init__(self, mask, fused):
+        super().__init__()
+        names = ("qkv",) if fused else ("k", "v", "q")
+        for name in names:
+            setattr(self, name, layers.Dense(24 // len(names), name=name))
+        self.o = layers.Dense(8, name="o")
+        self.mask, self.fused = mask, fused
+
+    def call(self, x):
+        q, k, v = ops.split(self.qkv(x), 3, axis=-1) if self.fused else (self.q(x), self.k(x), self.v(x))
+        q, k, v = (ops.transpose(ops.reshape(part, (-1, 5, 2, 4)), (0, 2, 1, 3)) for part in (q, k, v))
+        y = ops.matmul(ops.softmax(self.mask(ops.matmul(q, ops.swapaxes(k, -1, -2)) / 2.0)), v)
+        return self.o(ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, 5, 8)))
+
+
+@pytest.mark.parametrize("fused", [(True, False), (False, True), (True, True), (False, False)])
+@pytest.mark.parametrize("in_torch", IN_TORCH)
+@pytest.mark.parametrize("in_keras", IN_KERAS)
+def test_masks_tell_no_layers_apart(in_keras, in_torch, fused):
+    agree(filled(MaskedInKeras(IN_KERAS[in_keras], fused[0])), MaskedInTorch(IN_TORCH[in_torch], fused[1]))
+
+
 # --- gates, and what else is cut in parts ---
 
 
