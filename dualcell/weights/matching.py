@@ -70,6 +70,7 @@ def match(source: Inventory, target: Inventory, overrides: Mapping[str, str | No
     """
     matcher = _Matcher(source, target)
     matcher.take(Overrides(source, target, overrides or {}))
+    matcher.unwire_buffers()
     try:
         matcher.by_flow()
         matcher.by_signature()
@@ -144,6 +145,20 @@ class _Matcher:
         ]
         for found in match(parts[0], parts[1]).matches:
             self._all([(found.source, found.target)], "order" if found.by == "order" else "override")
+
+    def unwire_buffers(self) -> None:
+        """Buffers that nothing on the other side can stand for, a mask say, are no wiring that it could have."""
+        sides = [self._without_lone_buffers(side) for side in (0, 1)]
+        self.sides = sides[0], sides[1]
+
+    def _without_lone_buffers(self, side: int) -> Inventory:
+        found = self.sides[side]
+        lone = {index for index in self.free[side] if found.layers[index].is_buffer
+                and not self.counts[1 - side][self.signatures[side][index]]}  # fmt: skip
+        if found.flow is None or not lone:
+            return found
+        before = tuple(tuple(index for index in feeding if index not in lone) for feeding in found.flow.before)
+        return replace(found, flow=replace(found.flow, before=before))
 
     def groups(self) -> dict[Any, tuple[list[int], list[int]]]:
         """The free layers of both sides by what they must share."""

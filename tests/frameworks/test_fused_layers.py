@@ -200,14 +200,14 @@ def test_thirds_and_parts_between_each_other_are_not_the_same():
 class MaskedInTorch(nn.Module):
     """Causal attention; its layers are defined in another order than they are called in."""
 
-    def __init__(self, attend, fused):
+    def __init__(self, attend, fused, kept=False):
         super().__init__()
         names = ("c_attn",) if fused else ("v", "k", "q")
         for name in names:
             setattr(self, name, nn.Linear(8, 24 // len(names)))
         self.o = nn.Linear(8, 8)
-        self.register_buffer("mask", torch.tril(torch.ones(5, 5)), persistent=False)
-        self.register_buffer("far", (1 - torch.tril(torch.ones(5, 5))) * -1e9, persistent=False)
+        self.register_buffer("mask", torch.tril(torch.ones(5, 5)), persistent=kept)
+        self.register_buffer("far", (1 - torch.tril(torch.ones(5, 5))) * -1e9, persistent=kept)
         self.attend, self.fused = attend, fused
 
     def forward(self, x):
@@ -252,8 +252,11 @@ class MaskedInKeras(keras.Model):
 @pytest.mark.parametrize("fused", [(True, False), (False, True), (True, True), (False, False)])
 @pytest.mark.parametrize("in_torch", IN_TORCH)
 @pytest.mark.parametrize("in_keras", IN_KERAS)
-def test_masks_tell_no_layers_apart(in_keras, in_torch, fused):
-    agree(filled(MaskedInKeras(IN_KERAS[in_keras], fused[0])), MaskedInTorch(IN_TORCH[in_torch], fused[1]))
+@pytest.mark.parametrize("kept", [False, True])
+def test_masks_tell_no_layers_apart(in_keras, in_torch, fused, kept):
+    module = MaskedInTorch(IN_TORCH[in_torch], fused[1], kept)
+    agree(filled(MaskedInKeras(IN_KERAS[in_keras], fused[0])), module)
+    assert module.mask.sum() == 15  # as it was
 
 
 # --- gates, and what else is cut in parts ---
