@@ -129,8 +129,9 @@ class _StandIn(torch.fx.Proxy):
     def __len__(self) -> int:
         if self.node.op in ("placeholder", "call_module") or name_of(self.node) in _ONE_TENSOR:
             return _SIZE
-        count = _pieces(self.node)
-        return super().__len__() if count is None else count
+        if _pieces(self.node) is not None:  # they may be fewer than were asked for, which Python asks to unpack them
+            raise TypeError("how many pieces there are is not known")
+        return super().__len__()
 
     def __getattr__(self, k: str) -> Any:
         if k == "shape":  # torch.fx hands out what may be a method, too, and does not come back here to unpack it

@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dualcell.weights.axes import Transpose
 from dualcell.weights.inventory import Inventory, Layer, Weight
@@ -66,9 +67,10 @@ def _outputs(weight: Weight) -> int | None:
 # --- which layers ---
 
 
-def _named(overrides: Mapping[str, str | None]) -> Iterator[tuple[str, int]]:
+def _named(overrides: Any) -> Iterator[tuple[str, int]]:
     """(path, count) of each layer of which overrides name a part."""
-    names = (name for pair in overrides.items() for name in pair if isinstance(name, str))
+    pairs = overrides.items() if isinstance(overrides, Mapping) else ()  # what is none is refused later
+    names = (name for pair in pairs for name in pair if isinstance(name, str))
     yield from (
         (said[1], int(said[2])) for said in (re.fullmatch(r"(.+)\[\d+ of (\d+)\]", name) for name in names) if said
     )

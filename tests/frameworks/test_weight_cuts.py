@@ -161,18 +161,28 @@ NOTED = {
     "overlapping": lambda y: y[:, :8] * y[:, 7:15].sigmoid(),
     "a slice and a part": lambda y: y[:, :8] * y.chunk(2, 1)[1].sigmoid(),
     "one in four": lambda y: (z := y.chunk(4, 1))[0].repeat(1, 2) * torch.cat(z[2:], 1).sigmoid(),
+    "other words": lambda y: (z := y.chunk(2, 1))[0].erf() * z[1].lgamma(),
+}  # fmt: skip
+BETWEEN = {
     "of each head": lambda y: ((z := y.view(-1, 2, 8).chunk(2, -1))[0] * z[1].sigmoid()).flatten(1),
     "of each head, by name": lambda y: ((z := y.view(-1, 2, 8).chunk(2, dim=-1))[0] * z[1].sigmoid()).flatten(1),
     "of each head, by place": lambda y: ((z := y.view(-1, 4, 4).chunk(2, 2))[0] * z[1].sigmoid()).flatten(1),
     "of each of two": lambda y: ((z := y.view(-1, 2, 8))[..., :4] * z[..., 4:].sigmoid()).flatten(1),
     "interleaved": lambda y: (z := y.view(-1, 8, 2))[..., 0] * z[..., 1].sigmoid(),
-    "other words": lambda y: (z := y.chunk(2, 1))[0].erf() * z[1].lgamma(),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NOTED)
 def test_parts_that_cannot_be_told_are_noted(name):
     noted(spelled(NOTED[name]), f"the result of 'fused' or 'a' {UNTOLD}", f"the result of 'a' or 'fused' {UNTOLD}")
+
+
+LIE = "is cut into {} parts that lie one after the other, that of {!r} into parts whose features lie between each other"
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_parts_that_lie_between_each_other_are_refused(name):
+    refused(spelled(BETWEEN[name]), f"the result of 'fused' {LIE.format(2, 'a')}")
 
 
 def test_the_same_number_of_other_parts_is_noted():
@@ -268,7 +278,7 @@ def test_features_split_into_axes_of_one_order_are_copied():
 
 @pytest.mark.parametrize("cut", [unpacked, lambda y: (y[..., :8], y[..., 8:16], y[..., 16:])])
 def test_parts_of_all_features_are_not_those_of_each_head(cut):
-    noted(heads(lambda y: with_heads(cut(y))), UNTOLD)
+    refused(heads(lambda y: with_heads(cut(y))), f"the result of 'a' {LIE.format(3, 'fused')}")
 
 
 def test_features_split_into_axes_of_another_order_are_refused():
